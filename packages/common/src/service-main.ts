@@ -1,0 +1,121 @@
+import type { DescService } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import type * as grpc from "@grpc/grpc-js";
+import { Health } from "@apispool/contracts/health/v1/health_pb.js";
+import { ConfigError, EnvReader } from "./env.js";
+import { describeError, rpcError } from "./errors.js";
+import { type ServerOptions, addService, createGrpcServer, listen } from "./grpc-server.js";
+import { HealthState, healthService } from "./health.js";
+import { type Logger, createLogger } from "./logger.js";
+import { reflectionService, reflectionServices } from "./reflection.js";
+
+/** Something that was started and can be stopped. */
+export interface Running {
+  /** Ends in order: no new work, the work under way finished or abandoned as a whole. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The life of a process: reads its configuration, starts, stops on SIGINT and SIGTERM (or when the launcher that
+ * started it is gone), and exits. Only here and in main files are process.env, process.on and process.exit touched.
+ */
+export async function runProcess<C>(
+  name: string,
+  configure: (env: EnvReader) => C,
+  start: (config: C, log: Logger) => Promise<Running>,
+): Promise<void> {
+  const env = new EnvReader(process.env);
+  const level = env.oneOf("LOG_LEVEL", ["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info");
+  const format = env.oneOf(
+    "LOG_FORMAT",
+    ["json", "pretty"],
+    process.env["NODE_ENV"] === "production" ? "json" : "pretty",
+  );
+  const stopTimeoutMs = env.durationMs("STOP_TIMEOUT", { fallback: 8000, min: 100, max: 600_000 });
+  const log = createLogger({ name, level, format });
+  const die = (error: unknown, what: string): never => {
+    log.fatal({ err: error }, what);
+    process.exit(1);
+  };
+  process.on("uncaughtException", (error) => die(error, "uncaught exception"));
+  process.on("unhandledRejection", (error) => die(error, "unhandled rejection"));
+
+  let config: C;
+  try {
+    config = configure(env);
+    env.done();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${name}: ${error.message}\n`);
+    process.exit(2);
+  }
+
+  let running: Running | undefined;
+  let stopping = false;
+  const stop = (why: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info(`stopping: ${why}`);
+    setTimeout(
+      () => die(new Error(`did not stop within ${stopTimeoutMs} ms`), "forced to exit"),
+      stopTimeoutMs,
+    ).unref();
+    Promise.resolve(running?.stop()).then(
+      () => process.exit(0),
+      (error: unknown) => die(error, "failed to stop in order"),
+    );
+  };
+  process.on("SIGTERM", () => stop("SIGTERM"));
+  process.on("SIGINT", () => stop("SIGINT"));
+  process.on("disconnect", () => stop("the launcher is gone"));
+  try {
+    running = await start(config, log);
+  } catch (error) {
+    die(error, `failed to start: ${describeError(error)}`);
+  }
+}
+
+export interface GrpcServiceOptions {
+  readonly log: Logger;
+  readonly health: HealthState;
+  /** host:port; port 0 takes a free one. */
+  readonly address: string;
+  readonly services: readonly DescService[];
+  /** Adds the implementations. */
+  readonly register: (server: grpc.Server, options: ServerOptions) => void;
+}
+
+export interface RunningServer extends Running {
+  readonly port: number;
+}
+
+/** A grpc-js server with health and reflection beside the services given. */
+export async function startGrpcService(options: GrpcServiceOptions): Promise<RunningServer> {
+  const { log, health, address, services, register } = options;
+  const shutdown = new AbortController();
+  const serverOptions: ServerOptions = { log, shutdownSignal: shutdown.signal };
+  const server = createGrpcServer(serverOptions);
+  register(server, serverOptions);
+  addService(server, Health, healthService(health), serverOptions);
+  const reflection = reflectionService([...services, Health, ...reflectionServices]);
+  addService(server, reflectionServices[0], reflection, serverOptions);
+  addService(server, reflectionServices[1], reflection, serverOptions);
+  const port = await listen(server, address);
+  return {
+    port,
+    async stop() {
+      health.setServing(false);
+      const gone = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      // Unary calls get a moment to finish; streams are told to come back, which clients do by themselves.
+      const timer = setTimeout(() => {
+        shutdown.abort(
+          rpcError(Code.Unavailable, "SHUTTING_DOWN", "the service is stopping; call again", { retryAfterMs: 1000 }),
+        );
+      }, 200);
+      const force = setTimeout(() => server.forceShutdown(), 3000);
+      await gone;
+      clearTimeout(timer);
+      clearTimeout(force);
+    },
+  };
+}
