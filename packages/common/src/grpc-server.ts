@@ -15,7 +15,7 @@ import { randomUUID } from "node:crypto";
 import type { ServerHttp2Stream } from "node:http2";
 import { StatusSchema } from "@apispool/contracts/google/rpc/status_pb.js";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
-import { toConnectError } from "./errors.js";
+import { isAbort, toConnectError } from "./errors.js";
 import type { Logger } from "./logger.js";
 
 /** What every implementation needs of its call; Connect's HandlerContext satisfies it too. */
@@ -119,7 +119,7 @@ function handler(method: DescMethod, implement: AnyMethod, options: ServerOption
           .then(() => implement(call.request as never, context))
           .then(
             (response) => callback(null, response),
-            (error: unknown) => callback(toStatus(error, context.log)),
+            (error: unknown) => callback(toStatus(reasonFor(error, context.signal), context.log)),
           )
           .finally(finish);
       };
@@ -158,10 +158,15 @@ async function respond(
     if (context.signal.aborted) throw context.signal.reason;
     call.end();
   } catch (error) {
-    call.emit("error", toStatus(error, context.log));
+    call.emit("error", toStatus(reasonFor(error, context.signal), context.log));
   } finally {
     finish();
   }
+}
+
+/** What ended a call that was told to end is the reason it was told, not the form in which some API repeats it. */
+function reasonFor(error: unknown, signal: AbortSignal): unknown {
+  return signal.aborted && isAbort(error) ? signal.reason : error;
 }
 
 /** Resolves when the call takes more, or is over. */
@@ -250,7 +255,7 @@ export function toStatus(thrown: unknown, log: Logger): Partial<grpc.StatusObjec
   }
   return {
     name: "Error",
-    code: error.code as number as grpc.status,
+    code: error.code as number,
     details: error.rawMessage,
     message: error.rawMessage,
     metadata,

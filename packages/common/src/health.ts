@@ -1,5 +1,5 @@
 import { Code } from "@connectrpc/connect";
-import { Health, HealthCheckResponse_ServingStatus as Status } from "@apispool/contracts/health/v1/health_pb.js";
+import { type Health, HealthCheckResponse_ServingStatus as Status } from "@apispool/contracts/health/v1/health_pb.js";
 import { EventEmitter, once } from "node:events";
 import { rpcError } from "./errors.js";
 import type { Implementation, SignalContext } from "./grpc-server.js";

@@ -5,7 +5,7 @@ import { Health } from "@apispool/contracts/health/v1/health_pb.js";
 import { ConfigError, EnvReader } from "./env.js";
 import { describeError, rpcError } from "./errors.js";
 import { type ServerOptions, addService, createGrpcServer, listen } from "./grpc-server.js";
-import { HealthState, healthService } from "./health.js";
+import { type HealthState, healthService } from "./health.js";
 import { type Logger, createLogger } from "./logger.js";
 import { reflectionService, reflectionServices } from "./reflection.js";
 
