@@ -12,7 +12,10 @@ export default {
     {
       ...common,
       displayName: "integration",
-      testMatch: ["<rootDir>/{packages,services,apps,test}/**/dist/**/*.integration.test.js", "<rootDir>/test/dist/**/*.test.js"],
+      testMatch: [
+        "<rootDir>/{packages,services,apps,test}/**/dist/**/*.integration.test.js",
+        "<rootDir>/test/dist/**/*.test.js",
+      ],
       globalSetup: "<rootDir>/test/dist/global-setup.js",
       globalTeardown: "<rootDir>/test/dist/global-teardown.js",
     },

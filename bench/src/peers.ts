@@ -59,9 +59,14 @@ export async function javaConsumer(
     "60000",
   ]);
   // Columns: start, end, MB, MB/s, records, records/s, rebalance ms, fetch ms, MB/s while fetching, records/s while fetching.
-  const row = output.split("\n").find((line) => /^\d{4}-/.test(line))?.split(",").map((s) => s.trim());
+  const row = output
+    .split("\n")
+    .find((line) => /^\d{4}-/.test(line))
+    ?.split(",")
+    .map((s) => s.trim());
   const [, , , , count, , , fetchMs] = row ?? [];
-  if (count === undefined || fetchMs === undefined) throw new Error(`the consumer-perf tool printed no figures:\n${output}`);
+  if (count === undefined || fetchMs === undefined)
+    throw new Error(`the consumer-perf tool printed no figures:\n${output}`);
   return { records: Number(count), seconds: Number(fetchMs) / 1000 };
 }
 
@@ -76,7 +81,14 @@ async function fetchTools(dir: string, libs: string): Promise<boolean> {
 </dependency></dependencies></project>`,
   );
   try {
-    await run("mvn", ["-q", "-B", "-f", join(work, "pom.xml"), "dependency:copy-dependencies", `-DoutputDirectory=${libs}`]);
+    await run("mvn", [
+      "-q",
+      "-B",
+      "-f",
+      join(work, "pom.xml"),
+      "dependency:copy-dependencies",
+      `-DoutputDirectory=${libs}`,
+    ]);
     return true;
   } catch {
     return false;

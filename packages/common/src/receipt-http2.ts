@@ -1,0 +1,127 @@
+import { type Http2Session, type ServerHttp2Stream, constants } from "node:http2";
+import type { Receipt, ReceiptOutcome } from "./receipt.js";
+import { resetAfterFinMs, wasReset } from "./tcp-end.js";
+
+/** How long a connection has to be quiet before it is asked, in milliseconds. */
+const quietMs = 50;
+
+/** How long the answer to a PING may take, in milliseconds. */
+const pingTimeoutMs = 15_000;
+
+/**
+ * The evidence that an HTTP/2 client has a response: its answer to a PING that stood behind the last byte (its HTTP/2
+ * stack has read all before it), or its orderly end (FIN, no reset) after the stream had ended in order. To be asked
+ * for before the stream's last byte is written. The PING waits for a quiet moment unless somebody nudges: one that
+ * meets a client which is just closing would turn its orderly FIN into a reset.
+ */
+export function http2Receipt(stream: ServerHttp2Stream): Receipt {
+  let settle: (outcome: ReceiptOutcome) => void = () => {};
+  const outcome = new Promise<ReceiptOutcome>((resolve) => (settle = resolve));
+  // The stream forgets its session when it closes.
+  const { session } = stream;
+  let complete = false;
+  let nudged = false;
+  let timer: NodeJS.Timeout | undefined;
+  const ask = (): void => {
+    clearTimeout(timer);
+    void pinged(session).then((answered) => {
+      // A connection that ends says by its end what became of the bytes.
+      if (answered) settle("received");
+      else timer = setTimeout(() => settle("lost"), quietMs);
+    });
+  };
+  if (session === undefined || session.destroyed || stream.closed) settle("lost");
+  else {
+    const watcher: Watcher = {
+      // A client that ends before the stream does has not waited for it.
+      fin: () => complete || settle("lost"),
+      over: (inOrder) => settle(complete && inOrder ? "received" : "lost"),
+    };
+    const watchers = watchersOf(session).add(watcher);
+    void outcome.then(() => {
+      clearTimeout(timer);
+      watchers.delete(watcher);
+    });
+    stream.once("close", () => {
+      if (stream.rstCode !== constants.NGHTTP2_NO_ERROR || !stream.writableFinished) settle("lost");
+      else {
+        complete = true;
+        if (nudged) ask();
+        else timer = setTimeout(ask, quietMs);
+      }
+    });
+  }
+  return {
+    outcome,
+    nudge() {
+      nudged = true;
+      if (complete) ask();
+    },
+  };
+}
+
+/**
+ * Resolves once it is known whether the client has taken off the connection what was written to an open stream so
+ * far. Never rejects.
+ */
+export async function confirmWritten(stream: ServerHttp2Stream): Promise<ReceiptOutcome> {
+  const { session } = stream;
+  while (stream.writableLength > 0) {
+    if (stream.destroyed) return "lost";
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return (await pinged(session)) ? "received" : "lost";
+}
+
+interface Watcher {
+  /** The client has ended its side. */
+  fin(): void;
+  /** The connection is over. */
+  over(inOrder: boolean): void;
+}
+
+const known = new WeakMap<Http2Session, Set<Watcher>>();
+
+/** Who is to be told how a connection ends; one set of listeners on the socket serves all its streams. */
+function watchersOf(session: Http2Session): Set<Watcher> {
+  const existing = known.get(session);
+  if (existing !== undefined) return existing;
+  const watchers = new Set<Watcher>();
+  known.set(session, watchers);
+  const over = (inOrder: boolean): void => {
+    for (const watcher of watchers) watcher.over(inOrder);
+  };
+  const { socket } = session;
+  socket.once("end", () => {
+    for (const watcher of watchers) watcher.fin();
+    if (watchers.size === 0) return;
+    // Node would close at once, and with it forget the reset that follows where bytes were still on their way.
+    socket.allowHalfOpen = true;
+    setTimeout(() => {
+      over(!wasReset(socket));
+      session.destroy();
+    }, resetAfterFinMs(socket));
+  });
+  socket.once("error", () => over(false));
+  socket.once("close", () => over(false));
+  return watchers;
+}
+
+function pinged(session: Http2Session | undefined): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (session === undefined || session.destroyed) {
+      resolve(false);
+      return;
+    }
+    const timer = setTimeout(() => resolve(false), pingTimeoutMs);
+    const done = (answered: boolean): void => {
+      clearTimeout(timer);
+      resolve(answered);
+    };
+    try {
+      if (!session.ping((error) => done(error === null))) done(false);
+    } catch {
+      done(false);
+    }
+  });
+}

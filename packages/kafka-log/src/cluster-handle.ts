@@ -1,0 +1,91 @@
+import type { KafkaConfig } from "kafkajs";
+import { type Cluster, createCluster } from "./kafkajs-internals.js";
+import { isConnectionTrouble, isPassing, toKafkaError, unavailable } from "./retry.js";
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 500;
+
+/**
+ * A cluster's connections that mend themselves: an attempt that fails for a reason that passes is made again, with new
+ * connections where the old ones are in doubt, until it succeeds, the time is up, or the caller gives up.
+ */
+export class ClusterHandle {
+  readonly #config: KafkaConfig;
+  readonly #brokers: readonly string[];
+  readonly #retryForMs: number;
+  #cluster: Promise<Cluster> | undefined;
+  #closed = false;
+
+  constructor(config: KafkaConfig, brokers: readonly string[], retryForMs: number) {
+    this.#config = config;
+    this.#brokers = brokers;
+    this.#retryForMs = retryForMs;
+  }
+
+  /** Rejects with the signal's reason as soon as it fires; the answer that is still under way is then ignored. */
+  async attempt<T>(work: (cluster: Cluster) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const end = Date.now() + this.#retryForMs;
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      signal?.throwIfAborted();
+      let used: Promise<Cluster> | undefined;
+      try {
+        used = this.#connected();
+        return await orAborted(used.then(work), signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (isConnectionTrouble(error)) this.#drop(used);
+        if (!isPassing(error)) throw toKafkaError(error, this.#brokers);
+        if (this.#closed || Date.now() + pause > end) throw unavailable(this.#brokers, error);
+        await orAborted(new Promise<void>((resolve) => setTimeout(resolve, pause)), signal);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const cluster = this.#cluster;
+    this.#cluster = undefined;
+    await disconnect(cluster);
+  }
+
+  #connected(): Promise<Cluster> {
+    this.#cluster ??= (async () => {
+      const cluster = createCluster(this.#config);
+      await cluster.connect();
+      await cluster.refreshMetadata();
+      return cluster;
+    })();
+    return this.#cluster;
+  }
+
+  #drop(cluster: Promise<Cluster> | undefined): void {
+    if (cluster === undefined || cluster !== this.#cluster) return;
+    this.#cluster = undefined;
+    void disconnect(cluster);
+  }
+}
+
+/** Disconnecting fails where connecting did; there is nothing left to do about it then. */
+async function disconnect(cluster: Promise<Cluster> | undefined): Promise<void> {
+  try {
+    await (await cluster)?.disconnect();
+  } catch {
+    // Nothing was connected.
+  }
+}
+
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await work;
+  let abort: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason as Error);
+    signal.addEventListener("abort", abort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    if (abort !== undefined) signal.removeEventListener("abort", abort);
+    work.catch(() => undefined);
+    aborted.catch(() => undefined);
+  }
+}

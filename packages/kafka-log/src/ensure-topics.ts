@@ -1,0 +1,82 @@
+import { type Admin, ConfigResourceTypes, type Kafka } from "kafkajs";
+import type { Logger } from "@apispool/common/logger.js";
+import { toKafkaError } from "./retry.js";
+
+export interface TopicSpec {
+  readonly topic: string;
+  readonly partitions: number;
+  /** Topic settings, e.g. `retention.ms`. */
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** Kept for ever: Kafka is the storage, and the broker's default of seven days would lose unread records. */
+export const keptForEver = { "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1" } as const;
+
+/** Only the newest record of each key is kept; small segments, so that reading from the beginning stays quick. */
+export const compacted = {
+  "cleanup.policy": "compact",
+  "segment.bytes": "1048576",
+  "min.cleanable.dirty.ratio": "0.1",
+} as const;
+
+/**
+ * Creates the topics that are missing, and verifies those that are there: a topic with other settings may lose records,
+ * so the difference is warned of. It is not changed: somebody may have wanted it.
+ */
+export async function ensureTopics(
+  kafka: Kafka,
+  brokers: readonly string[],
+  specs: readonly TopicSpec[],
+  log: Logger,
+): Promise<void> {
+  const admin = kafka.admin({ retry: { initialRetryTime: 50, maxRetryTime: 300, retries: 4 } });
+  try {
+    await admin.connect();
+    const existing = new Set(await admin.listTopics());
+    const missing = specs.filter(({ topic }) => !existing.has(topic));
+    if (missing.length > 0) await create(admin, missing);
+    await verify(
+      admin,
+      specs.filter(({ topic }) => existing.has(topic)),
+      log,
+    );
+  } catch (error) {
+    throw toKafkaError(error, brokers);
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}
+
+async function create(admin: Admin, specs: readonly TopicSpec[]): Promise<void> {
+  // False means that somebody else was faster, which is as good.
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: specs.map(({ topic, partitions, config }) => ({
+      topic,
+      numPartitions: partitions,
+      replicationFactor: -1,
+      configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+    })),
+  });
+}
+
+async function verify(admin: Admin, specs: readonly TopicSpec[], log: Logger): Promise<void> {
+  if (specs.length === 0) return;
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: specs.map(({ topic, config }) => ({
+      type: ConfigResourceTypes.TOPIC,
+      name: topic,
+      configNames: Object.keys(config),
+    })),
+  });
+  for (const { topic, config } of specs) {
+    const entries = resources.find((r) => r.resourceName === topic)?.configEntries ?? [];
+    for (const [name, wanted] of Object.entries(config)) {
+      const actual = entries.find((e) => e.configName === name)?.configValue;
+      if (actual !== undefined && actual !== wanted) {
+        log.warn({ topic, setting: name, actual, wanted }, "a topic has another setting than Apispool gives it");
+      }
+    }
+  }
+}

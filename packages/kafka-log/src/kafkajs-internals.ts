@@ -1,0 +1,111 @@
+import { createRequire } from "node:module";
+import type { KafkaConfig } from "kafkajs";
+
+/*
+ * kafkajs is pinned and frozen, and has no public way to read by offset without joining a group. This is the one place
+ * that reaches into it; what is used is typed here.
+ */
+
+/** Writes Kafka's protocol types; every method returns the encoder. */
+export interface Encoder {
+  readonly buffer: Buffer;
+  writeInt8(value: number): this;
+  writeInt16(value: number): this;
+  writeInt32(value: number): this;
+  writeInt64(value: number | string | bigint): this;
+  writeString(value: string): this;
+  writeBuffer(value: Buffer): this;
+}
+
+/** A request with a body of our own making and a decoder of our own for its response. */
+export interface ProtocolCall<T> {
+  readonly request: {
+    readonly apiKey: number;
+    readonly apiVersion: number;
+    readonly apiName: string;
+    readonly encode: () => Promise<Encoder>;
+  };
+  readonly response: {
+    /** Gets the response from behind its correlation id on. */
+    readonly decode: (payload: Buffer) => Promise<T & { readonly clientSideThrottleTime?: number }>;
+    readonly parse: (decoded: T) => Promise<T>;
+  };
+  readonly requestTimeout?: number;
+  readonly logResponseError?: boolean;
+}
+
+interface TopicPartitions<P> {
+  readonly topic: string;
+  readonly partitions: readonly P[];
+}
+
+export interface Broker {
+  readonly nodeId: number;
+  readonly connectionPool: { send<T>(call: ProtocolCall<T>): Promise<T> };
+  offsetFetch(request: { groupId: string; topics: readonly TopicPartitions<{ partition: number }>[] }): Promise<{
+    responses: readonly TopicPartitions<{
+      partition: number;
+      offset: string;
+      metadata: string | null;
+      errorCode: number;
+    }>[];
+  }>;
+  offsetCommit(request: {
+    groupId: string;
+    groupGenerationId: number;
+    memberId: string;
+    retentionTime: number;
+    topics: readonly TopicPartitions<{ partition: number; offset: string; metadata: string }>[];
+  }): Promise<unknown>;
+  listOffsets(request: {
+    replicaId: number;
+    isolationLevel: number;
+    topics: readonly TopicPartitions<{ partition: number; timestamp: number }>[];
+  }): Promise<{ responses: readonly TopicPartitions<{ partition: number; offset: string; errorCode: number }>[] }>;
+  listGroups(): Promise<{ groups: readonly { groupId: string }[] }>;
+  deleteGroups(groups: readonly string[]): Promise<unknown>;
+}
+
+export interface Cluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  getNodeIds(): readonly string[];
+  findBroker(node: { nodeId: number | string }): Promise<Broker>;
+  findGroupCoordinator(group: { groupId: string }): Promise<Broker>;
+  readonly brokerPool: { withBroker<T>(use: (found: { nodeId: string; broker: Broker }) => Promise<T>): Promise<T> };
+}
+
+const require = createRequire(import.meta.url);
+const ClusterClass = require("kafkajs/src/cluster") as new (options: object) => Cluster;
+const EncoderClass = require("kafkajs/src/protocol/encoder") as new () => Encoder;
+const createSocketFactory = require("kafkajs/src/network/socketFactory") as () => unknown;
+const loggerModule = require("kafkajs/src/loggers") as {
+  createLogger: (options: { level: number; logCreator: unknown }) => unknown;
+};
+
+/** A cluster's connections as kafkajs keeps them, two sockets a broker. Nothing is retried inside: callers do it. */
+export function createCluster(config: KafkaConfig): Cluster {
+  return new ClusterClass({
+    logger: loggerModule.createLogger({ level: config.logLevel ?? 1, logCreator: config.logCreator }),
+    socketFactory: config.socketFactory ?? createSocketFactory(),
+    brokers: config.brokers,
+    ssl: config.ssl,
+    sasl: config.sasl,
+    clientId: config.clientId,
+    connectionTimeout: config.connectionTimeout ?? 1000,
+    authenticationTimeout: config.authenticationTimeout ?? 10_000,
+    reauthenticationThreshold: config.reauthenticationThreshold ?? 10_000,
+    requestTimeout: config.requestTimeout ?? 30_000,
+    enforceRequestTimeout: true,
+    metadataMaxAge: 300_000,
+    allowAutoTopicCreation: false,
+    maxInFlightRequests: null,
+    isolationLevel: 1,
+    retry: { initialRetryTime: 50, maxRetryTime: 200, retries: 1, factor: 0.2, multiplier: 2 },
+  });
+}
+
+export function createEncoder(): Encoder {
+  return new EncoderClass();
+}

@@ -1,0 +1,137 @@
+// What has to be there before anything can run: the packages and the build. Plain JavaScript for any Node from 18 on,
+// because it runs on a fresh clone. The rest runs on the Node that the packages bring.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+
+const stamp = join(root, "node_modules", ".apispool-install");
+
+/** A step failed; what it wrote says why. */
+export class StepFailed extends Error {
+  constructor(what, code) {
+    super(`${what} failed (exit code ${code})`);
+    this.code = code;
+  }
+}
+
+/** The Node that came with the packages. */
+export function pinnedNode() {
+  return join(root, "node_modules", "node", "bin", process.platform === "win32" ? "node.exe" : "node");
+}
+
+/** Runs a program with this terminal and gives its exit code; signals go to it. */
+export function run(command, args, options = {}) {
+  return new Promise((done) => {
+    const child = spawn(command, args, { cwd: root, stdio: "inherit", ...options });
+    const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+    const forward = (signal) => child.kill(signal);
+    for (const signal of signals) process.on(signal, forward);
+    const watch = whenNpmIsGone(() => forward("SIGTERM"));
+    const finish = (code) => {
+      clearInterval(watch);
+      for (const signal of signals) process.off(signal, forward);
+      done(code);
+    };
+    child.on("error", (error) => {
+      console.error(`${command}: ${error.message}`);
+      finish(127);
+    });
+    child.on("exit", (code, signal) => finish(code ?? (signal === "SIGINT" ? 130 : signal === "SIGTERM" ? 143 : 1)));
+  });
+}
+
+/** npm that is told to end ends the shell between it and this process, which then hears nothing of it. */
+function whenNpmIsGone(then) {
+  if (process.env.npm_lifecycle_event === undefined) return undefined;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    then();
+  }, 200);
+  return timer;
+}
+
+/** Installs what package-lock.json says, unless that is what is there. */
+export async function install() {
+  const lock = readFileSync(join(root, "package-lock.json"));
+  const wanted = createHash("sha256").update(lock).digest("hex");
+  if (isInstalled(wanted, lock)) return;
+  console.log("apispool │ installing the packages (npm ci) …");
+  rmSync(stamp, { force: true });
+  // Without its warnings: they are about this Node's version, and what is installed brings its own.
+  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+  const code = await run(npm, ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    shell: process.platform === "win32",
+  });
+  if (code !== 0) throw new StepFailed("npm ci", code);
+  if (!existsSync(pinnedNode())) {
+    throw new Error(
+      `npm ci did not install ${relative(root, pinnedNode())}: the package "node" has an install script, which must be allowed to run`,
+    );
+  }
+  writeFileSync(stamp, wanted);
+}
+
+function isInstalled(wanted, lock) {
+  if (!existsSync(pinnedNode())) return false;
+  if (existsSync(stamp)) return readFileSync(stamp, "utf8") === wanted;
+  // Installed by hand: npm's own record of what it installed says whether it is the same.
+  const record = join(root, "node_modules", ".package-lock.json");
+  if (!existsSync(record)) return false;
+  const installed = JSON.parse(readFileSync(record, "utf8")).packages;
+  for (const [path, { version, link, optional, resolved }] of Object.entries(JSON.parse(lock).packages)) {
+    if (!path.startsWith("node_modules/") || optional) continue;
+    const there = installed[path];
+    if (there === undefined || (link ? there.resolved !== resolved : there.version !== version)) return false;
+  }
+  writeFileSync(stamp, wanted);
+  return true;
+}
+
+/** Builds what changed; what was built from a source that is gone goes, too. */
+export async function build() {
+  removeStaleOutput();
+  const code = await run(pinnedNode(), [join(root, "node_modules", "typescript", "bin", "tsc"), "-b"]);
+  if (code !== 0) throw new StepFailed("the build (tsc -b)", code);
+}
+
+/** Otherwise jest would go on running tests whose source was deleted. */
+function removeStaleOutput() {
+  for (const { path } of JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8")).references) {
+    const dist = join(root, path, "dist");
+    for (const file of filesUnder(dist)) {
+      const source = relative(dist, file).replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts");
+      if (source.endsWith(".ts") && !existsSync(join(root, path, "src", source))) rmSync(file);
+    }
+  }
+}
+
+function filesUnder(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? filesUnder(path) : [path];
+  });
+}
+
+/** Ends the process with what went wrong, in a line. */
+export function fail(error) {
+  console.error(`apispool │ ${error instanceof StepFailed ? error.message : (error.stack ?? error)}`);
+  process.exit(error instanceof StepFailed && error.code > 0 ? error.code : 1);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  // node tools/setup.mjs [install | build]
+  const [only] = process.argv.slice(2);
+  try {
+    if (only !== "build") await install();
+    if (only !== "install") await build();
+  } catch (error) {
+    fail(error);
+  }
+}
