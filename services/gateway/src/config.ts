@@ -1,0 +1,43 @@
+import type { EnvReader } from "@apispool/common/env.js";
+
+/** Everything that the gateway is told; durations in milliseconds, sizes in bytes. */
+export interface GatewayConfig {
+  /** The address to listen on: loopback unless told otherwise; a container sets 0.0.0.0. */
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** host:port of the ingestor (WorkerControl). */
+  readonly ingestorAddress: string;
+  /** host:port of the reader (DataReader). */
+  readonly readerAddress: string;
+  /** How long a response may wait for evidence that its client has it; then its records are given back. */
+  readonly deliveryTimeoutMs: number;
+  /** How long an HTTP/1.1 connection may be idle after a response that needs evidence before it is half-closed. */
+  readonly deliveryIdleMs: number;
+  /** How long a connection may be idle that owes no evidence. */
+  readonly idleTimeoutMs: number;
+  /** The longest that a client may take over its first bytes, and over the headers of each request. */
+  readonly headersTimeoutMs: number;
+  /** The largest request body or message. */
+  readonly maxBodyBytes: number;
+  /** The most connections at a time; more are refused. */
+  readonly maxConnections: number;
+}
+
+/** Reads the gateway's configuration; problems are collected by the reader. */
+export function gatewayConfigFromEnv(env: EnvReader): GatewayConfig {
+  const [ingestorAddress = ""] = env.addresses("INGESTOR_ADDRESS", ["127.0.0.1:50051"]);
+  const [readerAddress = ""] = env.addresses("READER_ADDRESS", ["127.0.0.1:50052"]);
+  return {
+    host: env.string("HOST", "127.0.0.1"),
+    port: env.port("PORT", 3000),
+    ingestorAddress,
+    readerAddress,
+    deliveryTimeoutMs: env.durationMs("DELIVERY_TIMEOUT", { fallback: 300_000, min: 1000, max: 300_000 }),
+    deliveryIdleMs: env.durationMs("DELIVERY_IDLE", { fallback: 1000, min: 10, max: 60_000 }),
+    idleTimeoutMs: env.durationMs("IDLE_TIMEOUT", { fallback: 65_000, min: 1000, max: 3_600_000 }),
+    headersTimeoutMs: env.durationMs("HEADERS_TIMEOUT", { fallback: 10_000, min: 100, max: 60_000 }),
+    maxBodyBytes: env.integer("MAX_BODY_BYTES", { fallback: 1024 * 1024, min: 1024, max: 64 * 1024 * 1024 }),
+    maxConnections: env.integer("MAX_CONNECTIONS", { fallback: 10_000, min: 1, max: 1_000_000 }),
+  };
+}

@@ -1,0 +1,245 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  AckMode,
+  type DataReader,
+  FetchUnreadRequestSchema,
+  type FetchUnreadRequest,
+  type FetchUnreadResponse,
+} from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { Code } from "@connectrpc/connect";
+import { describeError, rpcError } from "@apispool/common/errors.js";
+import type { Logger } from "@apispool/common/logger.js";
+import type { ReceiptOutcome } from "@apispool/common/receipt.js";
+import { FollowProgress } from "./follow-progress.js";
+import type { PendingReceipts } from "./pending-receipts.js";
+import type { ReleasableReceipt } from "./receipt-http1.js";
+import type { Upstream } from "./upstream.js";
+import { fromUpstream, reasonOfAbort } from "./upstream-error.js";
+
+/** On whose behalf records are fetched. */
+export interface Recipient {
+  /** Fires when the client is gone, or its deadline has passed; ignored once everything has been handed over. */
+  readonly signal: AbortSignal;
+  readonly requestId: string;
+  /** What is left of the client's deadline, in milliseconds. */
+  readonly timeoutMs?: number | undefined;
+  readonly log: Logger;
+  /** What will tell whether the client has the response. */
+  receipt(options?: { readonly endless: boolean }): ReleasableReceipt;
+  /** The batches handed over so far are with the client; undefined where that cannot be told before the end. */
+  confirmWritten?: (() => Promise<boolean>) | undefined;
+}
+
+/**
+ * Fetches unread records for clients and acknowledges what there is evidence for that they have received. With
+ * ACK_MODE_AUTO the reader is leased upstream until then: a client that vanished leaves its records unread.
+ */
+export class Delivery {
+  readonly #reader: Upstream<typeof DataReader>;
+  readonly #pending: PendingReceipts;
+  readonly #leaseMs: number;
+
+  constructor(reader: Upstream<typeof DataReader>, pending: PendingReceipts, leaseMs: number) {
+    this.#reader = reader;
+    this.#pending = pending;
+    this.#leaseMs = leaseMs;
+  }
+
+  /** The batches for one client. Whoever takes the last one has to write it and end the response. Fails with a ConnectError. */
+  fetch(request: FetchUnreadRequest, recipient: Recipient): AsyncGenerator<FetchUnreadResponse, void, undefined> {
+    const auto = request.ack === AckMode.AUTO || request.ack === AckMode.UNSPECIFIED;
+    // A fetch from a cursor commits nothing, and in the other modes the client does it.
+    if (!auto || request.since !== "") return this.#pass(request, recipient);
+    return request.follow ? this.#follow(request, recipient) : this.#lease(request, recipient);
+  }
+
+  async *#pass(
+    request: FetchUnreadRequest,
+    recipient: Recipient,
+  ): AsyncGenerator<FetchUnreadResponse, void, undefined> {
+    // Another response of the same reader may hold it.
+    this.#pending.nudge(nameOf(request));
+    const call = this.#call(request, recipient);
+    try {
+      for (;;) {
+        const batch = await call.next();
+        if (batch === undefined) return;
+        yield batch;
+      }
+    } finally {
+      call.close();
+    }
+  }
+
+  async *#lease(
+    request: FetchUnreadRequest,
+    recipient: Recipient,
+  ): AsyncGenerator<FetchUnreadResponse, void, undefined> {
+    const reader = nameOf(request);
+    const receipt = recipient.receipt();
+    this.#pending.nudge(reader);
+    this.#pending.add(reader, receipt);
+    const lease = durationFromMs(this.#leaseMs);
+    const call = this.#call(create(FetchUnreadRequestSchema, { ...request, ack: AckMode.LEASE, lease }), recipient);
+    let handedOver = false;
+    // A client that is gone gives the reader free at once.
+    void receipt.outcome.then((outcome) => outcome === "lost" && !handedOver && call.close());
+    try {
+      let empty = true;
+      for (;;) {
+        const batch = await call.next();
+        if (batch === undefined) throw this.#brokenOff();
+        empty &&= batch.records.length === 0 && batch.gaps.length === 0;
+        yield batch;
+        if (!batch.complete) continue;
+        // What a pipelining client had already sent is taken for what it is: no answer to the bytes that follow now.
+        await turn();
+        await turn();
+        recipient.signal.throwIfAborted();
+        handedOver = true;
+        call.detach();
+        // Where nothing was delivered nothing has to be known, and the connection is left in peace.
+        const outcome = empty ? "received" : receipt.outcome;
+        if (empty) receipt.release?.();
+        this.#pending.track(this.#settle({ reader, cursor: batch.cursor, recipient, call, outcome }));
+        return;
+      }
+    } catch (error) {
+      if (recipient.signal.aborted) throw reasonOfAbort(recipient.signal);
+      throw error;
+    } finally {
+      if (!handedOver) {
+        call.close();
+        receipt.release?.();
+      }
+    }
+  }
+
+  /** Never rejects: what cannot be acknowledged is delivered again. */
+  async #settle(delivered: {
+    reader: string;
+    cursor: string;
+    recipient: Recipient;
+    call: Call;
+    outcome: ReceiptOutcome | Promise<ReceiptOutcome>;
+  }): Promise<void> {
+    const { reader, cursor, recipient, call, outcome } = delivered;
+    if ((await outcome) === "received") await this.#acknowledge(reader, cursor, recipient);
+    call.close();
+  }
+
+  async *#follow(
+    request: FetchUnreadRequest,
+    recipient: Recipient,
+  ): AsyncGenerator<FetchUnreadResponse, void, undefined> {
+    const reader = nameOf(request);
+    const receipt = recipient.receipt({ endless: true });
+    this.#pending.nudge(reader);
+    const call = this.#call(create(FetchUnreadRequestSchema, { ...request, ack: AckMode.MANUAL }), recipient);
+    const progress = new FollowProgress(
+      (cursor) => this.#acknowledge(reader, cursor, recipient),
+      recipient.confirmWritten,
+    );
+    this.#pending.track(
+      receipt.outcome.then(async (outcome) => {
+        if (outcome === "received") await progress.received();
+        call.close();
+      }),
+    );
+    try {
+      for (;;) {
+        const batch = await call.next();
+        if (batch === undefined) return;
+        yield batch;
+        progress.handedOver(batch.cursor);
+      }
+    } finally {
+      call.detach();
+    }
+  }
+
+  async #acknowledge(reader: string, cursor: string, recipient: Recipient): Promise<boolean> {
+    if (cursor === "") return false;
+    try {
+      const headers = { "x-request-id": recipient.requestId };
+      await this.#reader.client.acknowledge({ reader, cursor }, { headers, timeoutMs: 10_000 });
+      return true;
+    } catch (error) {
+      recipient.log.warn(
+        { reader, err: describeError(error) },
+        "could not acknowledge; the records will be delivered again",
+      );
+      return false;
+    }
+  }
+
+  #brokenOff() {
+    const { name, address } = this.#reader;
+    return rpcError(Code.Unavailable, "SERVICE_UNAVAILABLE", `the ${name} at ${address} ended before it was done`, {
+      retryAfterMs: 1000,
+    });
+  }
+
+  #call(request: FetchUnreadRequest, recipient: Recipient): Call {
+    return new Call(this.#reader, request, recipient, this.#leaseMs);
+  }
+}
+
+/** One upstream stream. It lives as long as the lease, so it is neither iterated to its end nor tied to the client for ever. */
+class Call {
+  readonly #upstream: Upstream<typeof DataReader>;
+  readonly #signal: AbortSignal;
+  readonly #life = new AbortController();
+  readonly #batches: AsyncIterator<FetchUnreadResponse>;
+  readonly #abort: () => void;
+
+  constructor(
+    upstream: Upstream<typeof DataReader>,
+    request: FetchUnreadRequest,
+    recipient: Recipient,
+    leaseMs: number,
+  ) {
+    this.#upstream = upstream;
+    this.#signal = recipient.signal;
+    this.#abort = () => this.#life.abort(this.#signal.reason);
+    recipient.signal.addEventListener("abort", this.#abort);
+    if (recipient.signal.aborted) this.#abort();
+    const leased = request.ack === AckMode.LEASE;
+    const stream = upstream.client.fetchUnread(request, {
+      signal: this.#life.signal,
+      headers: { "x-request-id": recipient.requestId },
+      // A lease has to outlive the client's deadline: its evidence may come with the last millisecond.
+      ...(recipient.timeoutMs === undefined
+        ? {}
+        : { timeoutMs: Math.max(1, recipient.timeoutMs + (leased ? leaseMs : 0)) }),
+    });
+    this.#batches = stream[Symbol.asyncIterator]();
+  }
+
+  /** The next batch; undefined at the end. */
+  async next(): Promise<FetchUnreadResponse | undefined> {
+    try {
+      const { done, value } = await this.#batches.next();
+      return done === true ? undefined : value;
+    } catch (error) {
+      throw fromUpstream(error, this.#upstream, this.#signal);
+    }
+  }
+
+  /** From now on the client's end does not end the call. */
+  detach(): void {
+    this.#signal.removeEventListener("abort", this.#abort);
+  }
+
+  /** Ends the call, and the lease with it. */
+  close(): void {
+    this.detach();
+    if (!this.#life.signal.aborted) this.#life.abort();
+  }
+}
+
+function nameOf(request: FetchUnreadRequest): string {
+  return request.reader === "" ? "default" : request.reader;
+}

@@ -1,0 +1,75 @@
+import type { connectNodeAdapter } from "@connectrpc/connect-node";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type http from "node:http";
+import type { ServerHttp2Stream } from "node:http2";
+import { requestIdFrom } from "@apispool/common/grpc-server.js";
+import { http2Receipt } from "@apispool/common/receipt-http2.js";
+import type { Logger } from "@apispool/common/logger.js";
+import { Http1Connection, type ReleasableReceipt } from "./receipt-http1.js";
+
+type Handler = ReturnType<typeof connectNodeAdapter>;
+/** A request over HTTP/1.1 or HTTP/2. */
+export type ServerRequest = Parameters<Handler>[0];
+/** Its response. */
+export type ServerResponse = Parameters<Handler>[1];
+
+/** One request and its response, whatever they travel on. */
+export class Exchange {
+  readonly req: ServerRequest;
+  readonly res: ServerResponse;
+  readonly requestId: string;
+  readonly log: Logger;
+  readonly #gone = new AbortController();
+  #answered = false;
+  #expectsContinue: boolean;
+
+  constructor(
+    req: ServerRequest,
+    res: ServerResponse,
+    { log, shutdown, expectsContinue }: { log: Logger; shutdown: AbortSignal; expectsContinue: boolean },
+  ) {
+    this.#expectsContinue = expectsContinue;
+    this.req = req;
+    this.res = res;
+    this.requestId = requestIdFrom(req.headers["x-request-id"]);
+    this.log = log.child({ requestId: this.requestId });
+    res.setHeader("x-request-id", this.requestId);
+    const stop = (): void => this.#gone.abort(shutdown.reason);
+    shutdown.addEventListener("abort", stop);
+    res.once("close", () => {
+      shutdown.removeEventListener("abort", stop);
+      if (!this.#answered) this.#gone.abort(new ConnectError("the client went away", Code.Canceled));
+    });
+    if (shutdown.aborted) stop();
+  }
+
+  /** Fires when the client goes before its answer is complete, and when the gateway has to stop at once. */
+  get signal(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  /** The answer is complete: whatever becomes of the connection now is no interruption. */
+  answered(): void {
+    this.#answered = true;
+  }
+
+  /** The body is wanted: a client that asked first (Expect: 100-continue) may send it. */
+  expectBody(): void {
+    if (this.#expectsContinue) this.res.writeContinue();
+    this.#expectsContinue = false;
+  }
+
+  /** The HTTP/2 stream; undefined over HTTP/1.1. */
+  get stream(): ServerHttp2Stream | undefined {
+    return "stream" in this.req ? this.req.stream : undefined;
+  }
+
+  /** What will tell whether the client has the response; to be asked for before its last byte is written. */
+  receipt(options?: { readonly endless: boolean }): ReleasableReceipt {
+    const { stream } = this;
+    if (stream !== undefined) return http2Receipt(stream);
+    const connection = Http1Connection.of(this.req.socket);
+    if (connection === undefined) throw new Error("a request on a connection that nobody watches");
+    return connection.receipt(this.res as http.ServerResponse, options);
+  }
+}

@@ -1,0 +1,123 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
+import { rpcError } from "@apispool/common/errors.js";
+import { HealthState } from "@apispool/common/health.js";
+import type { Logger } from "@apispool/common/logger.js";
+import type { RunningServer } from "@apispool/common/service-main.js";
+import { Code } from "@connectrpc/connect";
+import type { GatewayConfig } from "./config.js";
+import { connectRoutes } from "./connect-routes.js";
+import { Delivery } from "./delivery.js";
+import { Exchange, type ServerRequest, type ServerResponse } from "./exchange.js";
+import { HttpServers } from "./http-servers.js";
+import { jsonRoutes } from "./json-routes.js";
+import { PendingReceipts } from "./pending-receipts.js";
+import { httpError } from "./problem.js";
+import { Router, fail } from "./router.js";
+import { connectUpstreams } from "./upstream.js";
+import { UpstreamHealth } from "./upstream-health.js";
+
+/** How long requests under way and responses without a receipt are given at the end, in milliseconds. */
+const graceMs = 2000;
+
+/** How long clients are given after that to take what they were told last, in milliseconds. */
+const farewellMs = 500;
+
+/** Starts the gateway; it listens at once and is ready as soon as both services behind it are. */
+export async function startGateway(config: GatewayConfig, log: Logger): Promise<RunningServer> {
+  const upstreams = connectUpstreams(config);
+  const health = new HealthState([WorkerControl.typeName, DataReader.typeName]);
+  const upstreamHealth = new UpstreamHealth(upstreams, health, log);
+  const pending = new PendingReceipts();
+  const delivery = new Delivery(upstreams.reader, pending, config.deliveryTimeoutMs);
+  const shutdown = new AbortController();
+  const exchanges = new WeakMap<ServerRequest, Exchange>();
+
+  const router = new Router(
+    jsonRoutes({
+      upstreams,
+      delivery,
+      health,
+      upstreamHealth,
+      maxBodyBytes: config.maxBodyBytes,
+      stallTimeoutMs: config.deliveryTimeoutMs,
+    }),
+  );
+  const exchangeOf = (req: ServerRequest): Exchange => {
+    const exchange = exchanges.get(req);
+    if (exchange === undefined) throw new Error("a request without its exchange");
+    return exchange;
+  };
+  const rpc = connectRoutes({
+    upstreams,
+    delivery,
+    health,
+    exchangeOf,
+    maxBodyBytes: config.maxBodyBytes,
+    shutdownSignal: shutdown.signal,
+    fallback: (req, res) => {
+      if (isGrpc(req)) answerUnimplemented(req, res);
+      else void router.serve(exchangeOf(req));
+    },
+  });
+  const onRequest = (req: ServerRequest, res: ServerResponse, expectsContinue: boolean): void => {
+    const exchange = new Exchange(req, res, { log, shutdown: shutdown.signal, expectsContinue });
+    exchanges.set(req, exchange);
+    try {
+      rpc(req, res);
+    } catch (error) {
+      // Connect throws where it cannot tell for which host the request is.
+      log.debug({ err: error }, "request without a usable host");
+      fail(exchange, httpError(400, "host", "is missing or no host name"));
+    }
+  };
+
+  const servers = new HttpServers({ ...config, onRequest });
+  const port = await servers.listen(config.port, config.host);
+  log.info(`listening on ${config.host}:${port} for HTTP/1.1, HTTP/2, gRPC, gRPC-Web and Connect`);
+  return {
+    port,
+    async stop() {
+      upstreamHealth.beginStop();
+      servers.beginStop();
+      pending.nudgeAll();
+      const drained = servers.drained().then(() => pending.idle());
+      if (!(await within(graceMs, drained))) {
+        shutdown.abort(
+          rpcError(Code.Unavailable, "SHUTTING_DOWN", "the gateway is stopping; call again", { retryAfterMs: 1000 }),
+        );
+        await within(farewellMs, drained);
+      }
+      servers.destroy();
+      await within(farewellMs, pending.idle());
+      await upstreamHealth.stop();
+      upstreams.ingestor.close();
+      upstreams.reader.close();
+    },
+  };
+}
+
+/** Whether a promise was fulfilled in time. */
+async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  const late = new AbortController();
+  try {
+    return await Promise.race([promise.then(() => true), sleep(ms, false, { signal: late.signal }).catch(() => false)]);
+  } finally {
+    late.abort();
+  }
+}
+
+function isGrpc(req: ServerRequest): boolean {
+  return /^application\/grpc(\+|;|$)/.test(req.headers["content-type"] ?? "");
+}
+
+/** A gRPC client understands only a gRPC status; one in the headers ends the call ("trailers-only"). */
+function answerUnimplemented(req: ServerRequest, res: ServerResponse): void {
+  res.writeHead(200, {
+    "content-type": "application/grpc",
+    "grpc-status": String(Code.Unimplemented),
+    "grpc-message": encodeURIComponent(`no method ${req.url ?? ""} here`),
+  });
+  res.end();
+}

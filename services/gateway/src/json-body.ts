@@ -1,0 +1,86 @@
+import { invalidArgument, isAbort, rpcError, type FieldProblem } from "@apispool/common/errors.js";
+import { Code } from "@connectrpc/connect";
+import type { Exchange } from "./exchange.js";
+import { httpError } from "./problem.js";
+
+/** A JSON object as it came in; nothing in it has been checked. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads a request's body as a JSON object. Fails with 415, 413 (what is over the limit is never kept), or 400 that
+ * says what is wrong and, for broken JSON, where.
+ */
+export async function readJsonObject(exchange: Exchange, maxBytes: number): Promise<JsonObject> {
+  assertJson(exchange.req.headers["content-type"], exchange.req.headers["content-encoding"]);
+  const bytes = await readBody(exchange, maxBytes);
+  if (bytes.length === 0) throw invalidArgument([{ field: "body", problem: "is empty; it must be a JSON object" }]);
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw invalidArgument([{ field: "body", problem: "is not UTF-8, as JSON has to be" }]);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw invalidArgument([{ field: "body", problem: `is not JSON: ${(error as Error).message}` }]);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    const kind = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
+    throw invalidArgument([{ field: "body", problem: `is ${kind}; it must be a JSON object` }]);
+  }
+  return value as JsonObject;
+}
+
+/** What is wrong with the names in an object: every unknown one, and what would be known. */
+export function unknownFields(body: JsonObject, allowed: readonly string[]): FieldProblem[] {
+  return Object.keys(body)
+    .filter((name) => !allowed.includes(name))
+    .map((field) => ({ field, problem: `is unknown; known are ${allowed.join(", ")}` }));
+}
+
+function assertJson(type: string | undefined, encoding: string | undefined): void {
+  const [mediaType = "", ...parameters] = (type ?? "").split(";").map((part) => part.trim().toLowerCase());
+  const is = type === undefined ? "is missing" : `is "${type}"`;
+  if (mediaType !== "application/json") {
+    throw httpError(415, "content-type", `${is}; it must be application/json`, { accept: "application/json" });
+  }
+  const charset = parameters
+    .find((parameter) => parameter.startsWith("charset="))
+    ?.slice(8)
+    .replaceAll('"', "");
+  if (charset !== undefined && charset !== "utf-8" && charset !== "utf8") {
+    throw httpError(415, "content-type", `${is}; the charset of JSON is utf-8`);
+  }
+  if (encoding !== undefined && encoding !== "identity") {
+    throw httpError(415, "content-encoding", `is "${encoding}"; send the body as it is`, {
+      "accept-encoding": "identity",
+    });
+  }
+}
+
+async function readBody(exchange: Exchange, maxBytes: number): Promise<Buffer> {
+  const { req } = exchange;
+  const tooLarge = (): Error =>
+    httpError(413, "body", `is larger than ${maxBytes} bytes, which is the most`, { connection: "close" });
+  if (Number(req.headers["content-length"] ?? 0) > maxBytes) throw tooLarge();
+  exchange.expectBody();
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const onData = (chunk: Buffer): void => {
+      length += chunk.length;
+      if (length > maxBytes) {
+        req.off("data", onData);
+        reject(tooLarge());
+      } else chunks.push(chunk);
+    };
+    req.on("data", onData);
+    req.once("end", () => resolve(Buffer.concat(chunks)));
+    req.once("error", (error: unknown) => {
+      reject(isAbort(error) ? error : rpcError(Code.Canceled, "INVALID_FIELD", "the body broke off", { cause: error }));
+    });
+    exchange.signal.addEventListener("abort", () => reject(exchange.signal.reason as Error));
+  });
+}

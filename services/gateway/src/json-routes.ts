@@ -1,0 +1,110 @@
+import type { HealthState } from "@apispool/common/health.js";
+import { Code } from "@connectrpc/connect";
+import { type FieldProblem, invalidArgument, rpcError } from "@apispool/common/errors.js";
+import { dataRoutes } from "./data-routes.js";
+import type { Delivery } from "./delivery.js";
+import { readJsonObject, unknownFields, type JsonObject } from "./json-body.js";
+import { type Routes, answerJson } from "./router.js";
+import type { Upstreams } from "./upstream.js";
+import { fromUpstream } from "./upstream-error.js";
+import type { UpstreamHealth } from "./upstream-health.js";
+import { workerSource } from "./worker-json.js";
+
+export interface JsonOptions {
+  readonly upstreams: Upstreams;
+  readonly delivery: Delivery;
+  readonly health: HealthState;
+  readonly upstreamHealth: UpstreamHealth;
+  readonly maxBodyBytes: number;
+  /** How long a client may take no byte of an answer, in milliseconds. */
+  readonly stallTimeoutMs: number;
+}
+
+/** How long an answer about the worker may take; Stop waits for a poll under way. In milliseconds. */
+const workerTimeoutMs = 60_000;
+
+/** Every path of the JSON API. */
+export function jsonRoutes(options: JsonOptions): Routes {
+  const { upstreams, health, upstreamHealth, maxBodyBytes } = options;
+  const { ingestor } = upstreams;
+  return {
+    "/worker": {
+      async GET(exchange, { query }) {
+        const sources = sourcesFromQuery(query);
+        const { signal, requestId } = exchange;
+        const call = { signal, headers: { "x-request-id": requestId }, timeoutMs: workerTimeoutMs };
+        try {
+          const answer = await ingestor.client.getStatus({ sources }, call);
+          answerJson(exchange, { sources: answer.sources.map(workerSource) });
+        } catch (error) {
+          throw fromUpstream(error, ingestor, signal);
+        }
+      },
+      async POST(exchange) {
+        const { command, sources } = workerCommand(await readJsonObject(exchange, maxBodyBytes));
+        const { signal, requestId } = exchange;
+        const call = { signal, headers: { "x-request-id": requestId }, timeoutMs: workerTimeoutMs };
+        try {
+          const answer = await ingestor.client[command]({ sources }, call);
+          answerJson(exchange, { sources: answer.sources.map(workerSource) });
+        } catch (error) {
+          throw fromUpstream(error, ingestor, signal);
+        }
+      },
+    },
+    ...dataRoutes(options),
+    "/livez": { GET: (exchange) => answerJson(exchange, { status: "alive" }) },
+    "/readyz": {
+      GET(exchange) {
+        if (health.serving) return answerJson(exchange, { status: "ready" });
+        throw rpcError(Code.Unavailable, "SERVICE_UNAVAILABLE", upstreamHealth.problems.join("; "), {
+          retryAfterMs: 1000,
+        });
+      },
+    },
+  };
+}
+
+const commands = ["start", "stop"] as const;
+
+/** What `POST /worker` is told; throws INVALID_ARGUMENT that names everything that is wrong. */
+export function workerCommand(body: JsonObject): { command: (typeof commands)[number]; sources: string[] } {
+  const problems: FieldProblem[] = unknownFields(body, ["command", "sources"]);
+  const allowed = `must be one of ${commands.map((c) => `"${c}"`).join(", ")}`;
+  const command = commands.find((c) => c === body["command"]);
+  if (command === undefined) {
+    const given = body["command"];
+    problems.push({
+      field: "command",
+      problem: given === undefined ? `is missing; it ${allowed}` : `is ${short(given)}; it ${allowed}`,
+    });
+  }
+  const sources: string[] = [];
+  const list: unknown = body["sources"] ?? [];
+  if (!Array.isArray(list)) {
+    problems.push({
+      field: "sources",
+      problem: `is ${short(list)}; it must be a list of names, or be left out for all sources`,
+    });
+  } else {
+    for (const [index, item] of list.entries()) {
+      if (typeof item === "string" && item !== "") sources.push(item);
+      else problems.push({ field: `sources[${index}]`, problem: `is ${short(item)}; it must be the name of a source` });
+    }
+  }
+  if (command === undefined || problems.length > 0) throw invalidArgument(problems);
+  return { command, sources };
+}
+
+/** A value as it was given, cut where it gets long. */
+function short(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
+
+function sourcesFromQuery(query: URLSearchParams): string[] {
+  const unknown = [...new Set(query.keys())].filter((name) => name !== "source");
+  if (unknown.length > 0)
+    throw invalidArgument(unknown.map((field) => ({ field, problem: "is unknown; known is source" })));
+  return query.getAll("source");
+}

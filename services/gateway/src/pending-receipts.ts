@@ -1,0 +1,42 @@
+import type { Receipt } from "@apispool/common/receipt.js";
+
+/** The responses whose receipt is not known yet, by reader: the next fetch of the reader has to wait for them. */
+export class PendingReceipts {
+  readonly #byReader = new Map<string, Set<Receipt>>();
+  readonly #settling = new Set<Promise<void>>();
+
+  /** Finds out now what became of this reader's responses. */
+  nudge(reader: string): void {
+    for (const receipt of this.#byReader.get(reader) ?? []) receipt.nudge();
+  }
+
+  nudgeAll(): void {
+    for (const reader of this.#byReader.keys()) this.nudge(reader);
+  }
+
+  /** Keeps a receipt until its outcome is known. */
+  add(reader: string, receipt: Receipt): void {
+    const receipts = this.#byReader.get(reader) ?? new Set();
+    this.#byReader.set(reader, receipts.add(receipt));
+    void receipt.outcome.then(() => {
+      receipts.delete(receipt);
+      if (receipts.size === 0 && this.#byReader.get(reader) === receipts) this.#byReader.delete(reader);
+    });
+  }
+
+  /** Keeps what follows from an outcome (the acknowledgement) until it is done; it must not reject. */
+  track(settling: Promise<void>): void {
+    this.#settling.add(settling);
+    void settling.then(() => this.#settling.delete(settling));
+  }
+
+  /** How many responses wait for evidence or for their acknowledgement. */
+  get size(): number {
+    return this.#settling.size;
+  }
+
+  /** Resolves once nothing waits any more. */
+  async idle(): Promise<void> {
+    while (this.#settling.size > 0) await Promise.all(this.#settling);
+  }
+}

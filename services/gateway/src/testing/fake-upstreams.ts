@@ -1,0 +1,236 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { create } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import {
+  AckMode,
+  DataReader,
+  type FetchUnreadRequest,
+  FetchUnreadResponseSchema,
+} from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { RecordSchema } from "@apispool/contracts/apispool/v1/record_pb.js";
+import { ActualState, DesiredState, WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
+import { invalidArgument, rpcError } from "@apispool/common/errors.js";
+import type { CallContext, Implementation } from "@apispool/common/grpc-server.js";
+import { HealthState } from "@apispool/common/health.js";
+import { silentLogger } from "@apispool/common/logger.js";
+import { addService } from "@apispool/common/grpc-server.js";
+import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
+
+/**
+ * A DataReader over an array, on a real grpc-js server: what the gateway has to work with, Kafka left out. It keeps
+ * positions and the lock of each reader as the contract says, and remembers what it was asked.
+ */
+export class FakeReader {
+  readonly log: string[] = [];
+  readonly positions = new Map<string, number>();
+  readonly requests: FetchUnreadRequest[] = [];
+  readonly contexts: CallContext[] = [];
+  readonly acknowledged: string[] = [];
+  /** Records in a batch. */
+  batchSize = 100;
+  /** How long a fetch waits for another one that holds the reader, in milliseconds. */
+  lockWaitMs = 5000;
+  /** Fails a fetch after so many records. */
+  failAfter: { records: number; error: unknown } | undefined;
+  /** How many fetches hold a reader now. */
+  held = 0;
+  readonly #locks = new Map<string, Promise<void>>();
+  readonly #wakeUps = new Set<() => void>();
+  server: RunningServer | undefined;
+  health = new HealthState([DataReader.typeName]);
+
+  async start(address = "127.0.0.1:0"): Promise<string> {
+    this.server = await startGrpcService({
+      log: silentLogger,
+      health: this.health,
+      address,
+      services: [DataReader],
+      register: (server, options) => addService(server, DataReader, this.#implementation(), options),
+    });
+    this.health.setServing(true);
+    return `127.0.0.1:${this.server.port}`;
+  }
+
+  async stop(): Promise<void> {
+    await this.server?.stop();
+    this.server = undefined;
+  }
+
+  /** Adds records, each a JSON text. */
+  add(jsons: readonly string[]): void {
+    for (const json of jsons) this.log.push(json);
+    for (const wakeUp of this.#wakeUps) wakeUp();
+  }
+
+  positionOf(reader: string): number {
+    return this.positions.get(reader) ?? 0;
+  }
+
+  #implementation(): Implementation<(typeof DataReader)["method"]> {
+    const later = (): never => {
+      throw rpcError(Code.Unimplemented, "NOT_IMPLEMENTED", "not here");
+    };
+    return {
+      fetchUnread: (request, context) => this.#fetch(request, context),
+      acknowledge: ({ reader, cursor }) => {
+        this.acknowledged.push(cursor);
+        return this.#acknowledge(reader === "" ? "default" : reader, cursor);
+      },
+      seek: later,
+      getReader: later,
+      listReaders: later,
+      deleteReader: later,
+    };
+  }
+
+  #acknowledge(reader: string, cursor: string) {
+    const offset = Number(/^c(\d+)$/.exec(cursor)?.[1] ?? Number.NaN);
+    if (Number.isNaN(offset)) throw invalidArgument([{ field: "cursor", problem: "is damaged" }], "INVALID_CURSOR");
+    const changed = offset > this.positionOf(reader);
+    if (changed) this.positions.set(reader, offset);
+    for (const wakeUp of this.#wakeUps) wakeUp();
+    return { changed, positions: [{ source: "quakes", partition: 0, offset: BigInt(this.positionOf(reader)) }] };
+  }
+
+  async *#fetch(request: FetchUnreadRequest, context: CallContext) {
+    this.requests.push(request);
+    this.contexts.push(context);
+    const reader = request.reader === "" ? "default" : request.reader;
+    if (request.ackCursor !== "") this.#acknowledge(reader, request.ackCursor);
+    const unlock = request.since === "" ? await this.#lock(reader, context.signal) : () => {};
+    this.held += 1;
+    try {
+      yield* this.#deliver(reader, request, context);
+    } finally {
+      this.held -= 1;
+      unlock();
+    }
+  }
+
+  async *#deliver(reader: string, request: FetchUnreadRequest, { signal }: CallContext) {
+    let at = request.since === "" ? this.positionOf(reader) : Number(request.since.slice(1));
+    const waitMs = Number(request.wait?.seconds ?? 0) * 1000 + (request.wait?.nanos ?? 0) / 1e6;
+    if (at >= this.log.length && waitMs > 0) await this.#woken(signal, waitMs);
+    let left = request.limit === 0n ? Number.POSITIVE_INFINITY : Number(request.limit);
+    let sent = 0;
+    for (;;) {
+      const from = at;
+      at = Math.min(from + Math.min(this.batchSize, left), this.log.length);
+      left -= at - from;
+      sent += at - from;
+      const complete = !request.follow && (at >= this.log.length || left === 0);
+      yield create(FetchUnreadResponseSchema, {
+        records: this.log.slice(from, at).map((json, index) => recordOf(json, from + index)),
+        cursor: `c${at}`,
+        complete,
+      });
+      if (this.failAfter !== undefined && sent >= this.failAfter.records) throw this.failAfter.error;
+      if (complete) break;
+      while (request.follow && at >= this.log.length) await this.#woken(signal);
+    }
+    if (request.ack !== AckMode.LEASE) return;
+    while (this.positionOf(reader) < at && !signal.aborted) await this.#woken(signal);
+  }
+
+  /** Resolves at the next change. */
+  async #woken(signal: AbortSignal, ms = 300_000): Promise<void> {
+    const stop = new AbortController();
+    const wakeUp = (): void => stop.abort();
+    this.#wakeUps.add(wakeUp);
+    await sleep(ms, undefined, { signal: AbortSignal.any([signal, stop.signal]) }).catch(() => {});
+    this.#wakeUps.delete(wakeUp);
+    signal.throwIfAborted();
+  }
+
+  async #lock(reader: string, signal: AbortSignal): Promise<() => void> {
+    const until = performance.now() + this.lockWaitMs;
+    for (;;) {
+      const holder = this.#locks.get(reader);
+      if (holder === undefined) break;
+      const left = until - performance.now();
+      if (left <= 0) {
+        throw rpcError(Code.Aborted, "READER_BUSY", "another fetch holds the reader", { retryAfterMs: 1500 });
+      }
+      await Promise.race([holder, sleep(left, undefined, { signal })]);
+    }
+    let release: () => void = () => {};
+    this.#locks.set(reader, new Promise((resolve) => (release = resolve)));
+    return () => {
+      this.#locks.delete(reader);
+      release();
+    };
+  }
+}
+
+function recordOf(json: string, offset: number) {
+  return create(RecordSchema, {
+    source: "quakes",
+    id: `q${offset}`,
+    partition: 0,
+    offset: BigInt(offset),
+    ingestedAt: { seconds: 1_700_000_000n, nanos: 123_000_000 },
+    payload: { case: "json", value: json },
+  });
+}
+
+/** A WorkerControl of one source. */
+export class FakeIngestor {
+  started = false;
+  readonly contexts: CallContext[] = [];
+  server: RunningServer | undefined;
+  health = new HealthState([WorkerControl.typeName]);
+
+  async start(address = "127.0.0.1:0"): Promise<string> {
+    this.server = await startGrpcService({
+      log: silentLogger,
+      health: this.health,
+      address,
+      services: [WorkerControl],
+      register: (server, options) => addService(server, WorkerControl, this.#implementation(), options),
+    });
+    this.health.setServing(true);
+    return `127.0.0.1:${this.server.port}`;
+  }
+
+  async stop(): Promise<void> {
+    await this.server?.stop();
+    this.server = undefined;
+  }
+
+  #status(changed: boolean) {
+    return {
+      source: "quakes",
+      changed,
+      url: "http://api.example/quakes",
+      desiredState: this.started ? DesiredState.STARTED : DesiredState.STOPPED,
+      actualState: this.started ? ActualState.IDLE : ActualState.STOPPED,
+      since: { seconds: 1_700_000_000n, nanos: 0 },
+      lastPollLatency: { seconds: 0n, nanos: 250_000_000 },
+      recordsTotal: 2n ** 60n,
+      polls: 7n,
+    };
+  }
+
+  #set(started: boolean, sources: readonly string[], context: CallContext) {
+    this.contexts.push(context);
+    const unknown = sources.find((source) => source !== "quakes");
+    if (unknown !== undefined) {
+      throw rpcError(Code.NotFound, "UNKNOWN_SOURCE", `no source "${unknown}"; known are quakes`);
+    }
+    const changed = this.started !== started;
+    this.started = started;
+    return { sources: [this.#status(changed)] };
+  }
+
+  #implementation(): Implementation<(typeof WorkerControl)["method"]> {
+    return {
+      start: ({ sources }, context) => this.#set(true, sources, context),
+      stop: ({ sources }, context) => this.#set(false, sources, context),
+      getStatus: () => ({ sources: [this.#status(false)] }),
+      watchStatus: async function* (this: void, _request, { signal }) {
+        yield { sources: [] };
+        await sleep(300_000, undefined, { signal });
+      },
+    };
+  }
+}

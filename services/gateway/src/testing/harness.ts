@@ -1,0 +1,70 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { silentLogger } from "@apispool/common/logger.js";
+import type { RunningServer } from "@apispool/common/service-main.js";
+import type { GatewayConfig } from "../config.js";
+import { startGateway } from "../gateway.js";
+import { FakeIngestor, FakeReader } from "./fake-upstreams.js";
+
+/** A gateway with fake services behind it. */
+export class Harness {
+  readonly reader = new FakeReader();
+  readonly ingestor = new FakeIngestor();
+  gateway: RunningServer | undefined;
+
+  static async start(config: Partial<GatewayConfig> = {}): Promise<Harness> {
+    const harness = new Harness();
+    const [readerAddress, ingestorAddress] = await Promise.all([harness.reader.start(), harness.ingestor.start()]);
+    harness.gateway = await startGateway(
+      {
+        host: "127.0.0.1",
+        port: 0,
+        readerAddress,
+        ingestorAddress,
+        deliveryTimeoutMs: 30_000,
+        deliveryIdleMs: 1000,
+        idleTimeoutMs: 65_000,
+        headersTimeoutMs: 10_000,
+        maxBodyBytes: 1024 * 1024,
+        maxConnections: 1000,
+        ...config,
+      },
+      silentLogger,
+    );
+    await eventually(async () => {
+      const { status } = await fetch(`${harness.url}/readyz`);
+      return status === 200;
+    });
+    return harness;
+  }
+
+  get port(): number {
+    return this.gateway?.port ?? 0;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  async stop(): Promise<void> {
+    await this.gateway?.stop();
+    await Promise.all([this.reader.stop(), this.ingestor.stop()]);
+  }
+}
+
+/** Waits until something is so; fails after a time that is far longer than it should take. */
+export async function eventually(check: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
+  const until = performance.now() + ms;
+  while (!(await check())) {
+    if (performance.now() > until) throw new Error(`it did not come to be so within ${ms} ms: ${check.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const run = promisify(execFile);
+
+/** The real curl; what it printed. `-s` and `-S` are given. */
+export async function curl(...args: string[]): Promise<string> {
+  const { stdout } = await run("curl", ["-sS", ...args], { maxBuffer: 256 * 1024 * 1024 });
+  return stdout;
+}
