@@ -1,0 +1,54 @@
+import type { Stack } from "./stack.js";
+
+export interface BannerOptions {
+  /** Whether grpcurl is there; otherwise it is said how to get it. */
+  readonly grpcurl: boolean;
+  /** How long the start took, in milliseconds. */
+  readonly tookMs: number;
+  readonly bold: (text: string) => string;
+}
+
+/** What a person can type next. */
+export function banner(stack: Stack, { grpcurl, tookMs, bold }: BannerOptions): string {
+  const at = stack.gatewayUrl.replace("http://", "").replace("127.0.0.1", "localhost");
+  const { source, localKafka } = stack;
+  const kafka =
+    localKafka === undefined
+      ? `${stack.kafkaBrokers} (yours: KAFKA_BROKERS)`
+      : `${stack.kafkaBrokers} (local; data in ${localKafka.dataDir}, log in ${localKafka.logFile})`;
+  const lines = [
+    "",
+    bold(`Apispool is ready (${(tookMs / 1000).toFixed(1)} s).`),
+    "",
+    `  gateway    http://${at}  HTTP/JSON, gRPC, gRPC-Web, Connect`,
+    `  ingestor   ${stack.ingestorAddress}  gRPC`,
+    `  reader     ${stack.readerAddress}  gRPC`,
+    `  Kafka      ${kafka}`,
+    `  source     ${source.name}: ${source.url}`,
+    ...(source.demo
+      ? [
+          "             the demo: a week of real earthquakes (USGS), faster than in life; SOURCE_URL=… npm start polls yours",
+        ]
+      : []),
+    "",
+    bold("In another terminal:"),
+    "",
+    `  curl -X POST ${at}/worker -H 'content-type: application/json' -d '{"command":"start"}'`,
+    `  curl ${at}/data                      # what you have not read yet; again: only what is newer`,
+    `  curl '${at}/data?reader=other'       # another reader gets all of it`,
+    `  curl ${at}/worker                    # how the polling goes`,
+    `  curl -X POST ${at}/worker -H 'content-type: application/json' -d '{"command":"stop"}'`,
+    "",
+    `  grpcurl -plaintext ${at} list`,
+    `  grpcurl -plaintext ${at} describe apispool.v1.DataReader`,
+    `  grpcurl -plaintext ${at} apispool.v1.WorkerControl/Start`,
+    `  grpcurl -plaintext ${at} apispool.v1.WorkerControl/GetStatus`,
+    `  grpcurl -plaintext -d '{"reader":"me","limit":5}' ${at} apispool.v1.DataReader/FetchUnread`,
+    `  grpcurl -plaintext ${at} apispool.v1.WorkerControl/Stop`,
+    ...(grpcurl ? [] : ["  (no grpcurl here: go install github.com/fullstorydev/grpcurl/cmd/grpcurl@latest)"]),
+    "",
+    "Ctrl-C stops everything.",
+    "",
+  ];
+  return lines.join("\n");
+}

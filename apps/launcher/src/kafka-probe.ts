@@ -1,0 +1,35 @@
+import net from "node:net";
+
+/** ApiVersions v0: size, API key 18, version 0, correlation id 1, no client id. */
+const apiVersionsRequest = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff]);
+
+/** Whether a Kafka broker answers at host:port. A broker opens its port for requests only when it can serve them. */
+export function kafkaAnswers(address: string, timeoutMs = 1000): Promise<boolean> {
+  const at = address.lastIndexOf(":");
+  return new Promise((resolve) => {
+    const socket = net.connect({
+      host: address.slice(0, at).replace(/^\[|\]$/g, ""),
+      port: Number(address.slice(at + 1)),
+    });
+    let received = Buffer.alloc(0);
+    const finish = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(timeoutMs, () => finish(false));
+    socket.on("error", () => finish(false));
+    socket.on("end", () => finish(false));
+    socket.on("connect", () => socket.write(apiVersionsRequest));
+    socket.on("data", (chunk) => {
+      received = Buffer.concat([received, chunk]);
+      // Size, correlation id, error code.
+      if (received.length >= 10) finish(received.readInt32BE(4) === 1 && received.readInt16BE(8) === 0);
+    });
+  });
+}
+
+/** Whether any one of several comma-separated brokers answers. */
+export async function anyKafkaAnswers(brokers: string): Promise<boolean> {
+  const answers = await Promise.all(brokers.split(",").map((broker) => kafkaAnswers(broker.trim())));
+  return answers.includes(true);
+}

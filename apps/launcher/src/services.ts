@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import type { ProcessSpec } from "./supervised-process.js";
+
+/** The processes of a stack beside Kafka, in the order in which they start. */
+export const serviceNames = ["demo", "ingestor", "reader", "gateway"] as const;
+export type ServiceName = (typeof serviceNames)[number];
+
+const folders: Readonly<Record<ServiceName, string>> = {
+  demo: "apps/demo-api",
+  ingestor: "services/ingestor",
+  reader: "services/reader",
+  gateway: "services/gateway",
+};
+
+/** Variables by which a process is told what to do. */
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** How a service is started: the built main file, on the Node that runs this. */
+export function serviceSpec(name: ServiceName, root: string, env: Variables): ProcessSpec {
+  return {
+    name,
+    command: process.execPath,
+    args: [
+      // kafkajs gives a timer a negative delay; Node 24 says so once, and it does no harm (tulios/kafkajs#1751).
+      "--disable-warning=TimeoutNegativeWarning",
+      "--enable-source-maps",
+      join(root, folders[name], "dist", "main.js"),
+    ],
+    env,
+    cwd: root,
+    ipc: true,
+    stopTimeoutMs: name === "demo" ? 1000 : 3500,
+    // runProcess ends with 2 when the configuration is wrong.
+    finalExitCodes: [2],
+  };
+}

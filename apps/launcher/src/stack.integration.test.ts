@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isServing } from "./health.js";
+import { serviceNames } from "./services.js";
+import { type Stack, type StackOptions, startStack } from "./stack.js";
+import { Supervisor } from "./supervisor.js";
+import { isAlive, until } from "./testing/until.js";
+
+const folders = ["apps/demo-api", "services/ingestor", "services/reader", "services/gateway"];
+
+/** Stands in for every service: gRPC health, `/livez`, and an end of the kind that the environment asks for. */
+const standIn = `
+import grpc from ${JSON.stringify(import.meta.resolve("@grpc/grpc-js"))};
+import http from "node:http";
+const { env } = process;
+if (env.END_WITH) process.exit(Number(env.END_WITH));
+const folder = process.argv[1].split("/").at(-3);
+const address = { ingestor: env.INGESTOR_ADDRESS, reader: env.READER_ADDRESS, gateway: "127.0.0.1:" + env.PORT }[folder];
+const raw = (bytes) => bytes;
+let serving = !env.NEVER_SERVES;
+if (folder === "demo-api") http.createServer((_, response) => response.end()).listen(Number(env.DEMO_ADDRESS.split(":")[1]));
+else {
+  const server = new grpc.Server();
+  const check = { path: "/grpc.health.v1.Health/Check", requestStream: false, responseStream: false,
+    requestSerialize: raw, requestDeserialize: raw, responseSerialize: raw, responseDeserialize: raw };
+  server.addService({ check }, { check: (_, answer) => answer(null, Buffer.from([8, serving ? 1 : 2])) });
+  server.bindAsync(address, grpc.ServerCredentials.createInsecure(), () => {});
+}
+process.on("SIGTERM", () => { console.log("stops"); process.exit(0); });
+process.on("disconnect", () => process.exit(0));
+console.log("up " + JSON.stringify({ KAFKA_BROKERS: env.KAFKA_BROKERS, SOURCE_URL: env.SOURCE_URL, SOURCE_NAME: env.SOURCE_NAME }));
+`;
+
+describe("the stack, with stand-ins for the services", () => {
+  let root = "";
+  let lines: string[] = [];
+  let supervisor = new Supervisor(() => {});
+
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), "apispool-root-"));
+    await writeFile(join(root, "package.json"), '{"type":"module"}');
+    for (const folder of folders) {
+      await mkdir(join(root, folder, "dist"), { recursive: true });
+      await writeFile(join(root, folder, "dist", "main.js"), standIn);
+    }
+  });
+
+  afterAll(() => rm(root, { recursive: true, force: true }));
+
+  function start(more: Partial<StackOptions> = {}): Promise<Stack> {
+    lines = [];
+    const policy = { initialMs: 20, maxMs: 80, resetAfterMs: 60_000 };
+    supervisor = new Supervisor((name, line) => lines.push(`${name}: ${line}`), policy);
+    return startStack({
+      root,
+      supervisor,
+      kafka: { brokers: process.env["KAFKA_BROKERS"] ?? "" },
+      source: { kind: "demo" },
+      ports: { gateway: 0, ingestor: 0, reader: 0, demo: 0 },
+      env: { PATH: process.env["PATH"] },
+      ...more,
+    });
+  }
+
+  it("is ready when all serve, brings back what is killed, and stops in order", async () => {
+    const stack = await start();
+    const { gatewayUrl, ingestorAddress, readerAddress } = stack;
+    const addresses = [new URL(gatewayUrl).host, ingestorAddress, readerAddress];
+    expect(await Promise.all(addresses.map((address) => isServing(address)))).toEqual([true, true, true]);
+    expect(lines.find((l) => l.startsWith("ingestor: up"))).toContain('"SOURCE_NAME":"quakes"');
+    expect(lines.find((l) => l.startsWith("reader: up"))).toContain(process.env["KAFKA_BROKERS"]);
+
+    const { pid } = stack.process("reader");
+    await stack.process("reader").crash();
+    expect(await isServing(readerAddress)).toBe(false);
+    await stack.ready();
+    expect(await isServing(readerAddress)).toBe(true);
+    expect(stack.process("reader").pid).not.toBe(pid);
+
+    const pids = serviceNames.map((name) => stack.process(name).pid ?? 0);
+    await stack.stop();
+    expect(lines.filter((l) => l.endsWith(": stops"))).toEqual(
+      serviceNames.toReversed().map((name) => `${name}: stops`),
+    );
+    expect(pids.filter((p) => isAlive(p))).toEqual([]);
+  });
+
+  it("starts no demo when there is an API to poll", async () => {
+    const stack = await start({ source: { kind: "url", url: "http://127.0.0.1:1/x", name: "mine" } });
+    expect(() => stack.process("demo")).toThrow("this stack has no demo");
+    expect(lines.find((l) => l.startsWith("ingestor: up"))).toContain(
+      '"SOURCE_URL":"http://127.0.0.1:1/x","SOURCE_NAME":"mine"',
+    );
+    await stack.stop();
+  });
+
+  it("leaves nothing running when a service cannot start, and says which", async () => {
+    await expect(start({ serviceEnv: { reader: { END_WITH: "2" } } })).rejects.toThrow(
+      /^reader cannot run: exit code 2/,
+    );
+    await expect(start({ serviceEnv: { reader: { END_WITH: "7" } } })).rejects.toThrow(
+      /^reader died 3 times .* exit code 7/,
+    );
+    expect(lines.filter((l) => l.endsWith(": stops"))).toContain("ingestor: stops");
+  });
+
+  it("leaves nothing running when it is interrupted while it starts", async () => {
+    const interrupt = new AbortController();
+    const starting = start({ signal: interrupt.signal, serviceEnv: { reader: { NEVER_SERVES: "1" } } });
+    const failed = expect(starting).rejects.toThrow("Ctrl-C");
+    await until(() => lines.filter((l) => l.includes(": up")).length === serviceNames.length);
+    interrupt.abort(new Error("Ctrl-C"));
+    await failed;
+    expect(lines.filter((l) => l.endsWith(": stops"))).toHaveLength(serviceNames.length);
+  });
+});

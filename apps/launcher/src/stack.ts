@@ -1,0 +1,156 @@
+import { type LocalKafka, startLocalKafka } from "./local-kafka.js";
+import { isServing } from "./health.js";
+import { anyKafkaAnswers } from "./kafka-probe.js";
+import { preferPort, requirePort } from "./ports.js";
+import { untilReady } from "./ready.js";
+import { type ServiceName, type Variables, serviceSpec } from "./services.js";
+import { type Source, sourceVariables } from "./source.js";
+import type { SupervisedProcess } from "./supervised-process.js";
+import type { Supervisor } from "./supervisor.js";
+
+export interface StackOptions {
+  /** The checkout. */
+  readonly root: string;
+  readonly supervisor: Supervisor;
+  /** `host:port,…` of a Kafka that is there; otherwise a local one is started in `dir`. */
+  readonly kafka: { readonly brokers: string } | { readonly home: string; readonly dir: string; readonly port: number };
+  readonly source: Source;
+  /**
+   * 0 takes a free port. The gateway's is taken as it is, and an error when somebody else has it; the others give way
+   * to another port.
+   */
+  readonly ports: {
+    readonly gateway: number;
+    readonly ingestor: number;
+    readonly reader: number;
+    readonly demo: number;
+  };
+  /** Where the gateway listens; its own default when undefined. */
+  readonly host?: string | undefined;
+  /** The environment of every process. */
+  readonly env: Variables;
+  /** What single processes get beyond that. */
+  readonly serviceEnv?: Readonly<Partial<Record<ServiceName, Variables>>>;
+  /** Gives up the start; what has begun is stopped. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type ProcessName = ServiceName | "kafka";
+
+/** A running Apispool. */
+export interface Stack {
+  readonly gatewayUrl: string;
+  /** host:port */
+  readonly ingestorAddress: string;
+  /** host:port */
+  readonly readerAddress: string;
+  /** `host:port,…` */
+  readonly kafkaBrokers: string;
+  /** Undefined when somebody else's Kafka is used. */
+  readonly localKafka: LocalKafka | undefined;
+  /** What is polled, and under which name. */
+  readonly source: { readonly name: string; readonly url: string; readonly demo: boolean };
+  /** Throws when this stack has no such process. */
+  process(name: ProcessName): SupervisedProcess;
+  /** Waits until every process serves. */
+  ready(): Promise<void>;
+  /** Stops the gateway, the reader, the ingestor, the demo and Kafka, in this order. */
+  stop(): Promise<void>;
+}
+
+/** How long a service may take from its start to serving, in milliseconds. */
+const readyTimeoutMs = 60_000;
+
+/** Starts everything and waits until it serves. When that fails, what was started is stopped before the error is thrown. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  try {
+    return await start(options);
+  } catch (error) {
+    await options.supervisor.stop();
+    throw error;
+  }
+}
+
+async function start(options: StackOptions): Promise<Stack> {
+  const { root, supervisor, kafka, source, ports, env, host, signal, serviceEnv = {} } = options;
+  const say = (text: string): void => supervisor.say(text);
+  // First what fails at once, before anything is started.
+  const gatewayPort = await requirePort(ports.gateway, host, `Choose another one: PORT=${ports.gateway + 1} npm start`);
+  const ingestorPort = await preferPort(ports.ingestor, "the ingestor", say);
+  const readerPort = await preferPort(ports.reader, "the reader", say);
+  const demoPort = source.kind === "demo" ? await preferPort(ports.demo, "the demo API", say) : 0;
+  const ingestorAddress = `127.0.0.1:${ingestorPort}`;
+  const readerAddress = `127.0.0.1:${readerPort}`;
+  const gatewayAddress = `${reachable(host)}:${gatewayPort}`;
+  const gatewayUrl = `http://${gatewayAddress}`;
+
+  const localKafka = "brokers" in kafka ? undefined : await startLocalKafka({ ...kafka, env, supervisor, signal });
+  const kafkaBrokers = "brokers" in kafka ? kafka.brokers : (localKafka?.brokers ?? "");
+  say(localKafka === undefined ? `using Kafka at ${kafkaBrokers}` : `Kafka is ready at ${kafkaBrokers}`);
+
+  const polled = sourceVariables(source, demoPort, env);
+  const started = new Map<ProcessName, SupervisedProcess>();
+  if (localKafka !== undefined) started.set("kafka", localKafka.process);
+  const launch = (name: ServiceName, own: Variables): void => {
+    signal?.throwIfAborted();
+    const all = { ...env, KAFKA_BROKERS: kafkaBrokers, ...own, ...serviceEnv[name] };
+    started.set(name, supervisor.start(serviceSpec(name, root, all)));
+  };
+  const { speed } = source.kind === "demo" ? source : {};
+  if (source.kind === "demo") {
+    launch("demo", {
+      DEMO_ADDRESS: `127.0.0.1:${demoPort}`,
+      ...(speed === undefined ? {} : { DEMO_SPEED: String(speed) }),
+    });
+  }
+  launch("ingestor", { INGESTOR_ADDRESS: ingestorAddress, ...polled });
+  launch("reader", { READER_ADDRESS: readerAddress });
+  launch("gateway", {
+    PORT: String(gatewayPort),
+    ...(host === undefined ? {} : { HOST: host }),
+    INGESTOR_ADDRESS: ingestorAddress,
+    READER_ADDRESS: readerAddress,
+  });
+
+  const checks: readonly (readonly [ProcessName, () => Promise<boolean>])[] = [
+    ["kafka", () => anyKafkaAnswers(kafkaBrokers)],
+    ["demo", async () => (await fetch(`http://127.0.0.1:${demoPort}/livez`).catch(() => undefined))?.ok === true],
+    ["ingestor", () => isServing(ingestorAddress)],
+    ["reader", () => isServing(readerAddress)],
+    ["gateway", () => isServing(gatewayAddress)],
+  ];
+  const ready = async (stop?: AbortSignal): Promise<void> => {
+    await Promise.all(
+      checks.map(async ([name, check]) => {
+        const waited = started.get(name);
+        if (waited !== undefined) await untilReady(waited, check, { timeoutMs: readyTimeoutMs, signal: stop });
+      }),
+    );
+  };
+  await ready(signal);
+  return {
+    gatewayUrl,
+    ingestorAddress,
+    readerAddress,
+    kafkaBrokers,
+    localKafka,
+    source: {
+      name: polled["SOURCE_NAME"] ?? "",
+      url: polled["SOURCE_URL"] ?? "",
+      demo: source.kind === "demo",
+    },
+    process(name) {
+      const found = started.get(name);
+      if (found === undefined) throw new Error(`this stack has no ${name}`);
+      return found;
+    },
+    ready: () => ready(),
+    stop: () => supervisor.stop(),
+  };
+}
+
+/** An address at which a server that listens on `host` can be reached from here. */
+function reachable(host: string | undefined): string {
+  if (host === undefined || host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return host.includes(":") ? `[${host}]` : host;
+}
