@@ -12,7 +12,7 @@ import { Code } from "@connectrpc/connect";
 import { describeError, rpcError } from "@apispool/common/errors.js";
 import type { Logger } from "@apispool/common/logger.js";
 import type { ReceiptOutcome } from "@apispool/common/receipt.js";
-import { FollowProgress } from "./follow-progress.js";
+import { FollowProgress } from "@apispool/common/follow-progress.js";
 import type { PendingReceipts } from "./pending-receipts.js";
 import type { ReleasableReceipt } from "./receipt-http1.js";
 import type { Upstream } from "./upstream.js";

@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { Code } from "@connectrpc/connect";
 import { rpcError } from "@apispool/common/errors.js";
 import type { ControlLog, Desired } from "./control-log.js";
-import { KeyedLock } from "./keyed-lock.js";
+import { KeyedLock } from "@apispool/common/keyed-lock.js";
 import type { Worker } from "./worker.js";
 import { type SourceStatusInit, toSourceStatus } from "./worker-status.js";
 
