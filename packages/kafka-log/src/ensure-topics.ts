@@ -1,4 +1,4 @@
-import { type Admin, ConfigResourceTypes, type Kafka } from "kafkajs";
+import kafkajs, { type Admin, type Kafka } from "kafkajs";
 import type { Logger } from "@apispool/common/logger.js";
 import { toKafkaError } from "./retry.js";
 
@@ -65,7 +65,8 @@ async function verify(admin: Admin, specs: readonly TopicSpec[], log: Logger): P
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: specs.map(({ topic, config }) => ({
-      type: ConfigResourceTypes.TOPIC,
+      // Node finds this name on the default export only: kafkajs is CommonJS.
+      type: kafkajs.ConfigResourceTypes.TOPIC,
       name: topic,
       configNames: Object.keys(config),
     })),

@@ -63,7 +63,9 @@ export interface Broker {
     topics: readonly TopicPartitions<{ partition: number; timestamp: number }>[];
   }): Promise<{ responses: readonly TopicPartitions<{ partition: number; offset: string; errorCode: number }>[] }>;
   listGroups(): Promise<{ groups: readonly { groupId: string }[] }>;
-  deleteGroups(groups: readonly string[]): Promise<unknown>;
+  deleteGroups(
+    groups: readonly string[],
+  ): Promise<{ results: readonly { groupId: string; error?: Error & { readonly type?: string } }[] }>;
 }
 
 export interface Cluster {

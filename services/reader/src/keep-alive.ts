@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Kafka, ConfigResourceTypes } from "kafkajs";
+import kafkajs, { type Kafka } from "kafkajs";
 import { describeError } from "@apispool/common/errors.js";
 import type { Logger } from "@apispool/common/logger.js";
 import type { Positions } from "./positions.js";
@@ -38,7 +38,7 @@ async function warnOfShortRetention(kafka: Kafka, log: Logger): Promise<void> {
     const name = String(controller ?? brokers[0]?.nodeId ?? 0);
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
-      resources: [{ type: ConfigResourceTypes.BROKER, name, configNames: ["offsets.retention.minutes"] }],
+      resources: [{ type: kafkajs.ConfigResourceTypes.BROKER, name, configNames: ["offsets.retention.minutes"] }],
     });
     const minutes = Number(resources[0]?.configEntries[0]?.configValue ?? Number.NaN);
     if (minutes < SAFE_MINUTES) {
