@@ -91,8 +91,9 @@ function watchersOf(session: Http2Session): Set<Watcher> {
   const over = (inOrder: boolean): void => {
     for (const watcher of watchers) watcher.over(inOrder);
   };
-  const { socket } = session;
-  socket.once("end", () => {
+  // What a session calls its socket is a proxy that throws once the session is over; `once` gives the real one, which
+  // can still be asked then.
+  const socket = session.socket.once("end", () => {
     for (const watcher of watchers) watcher.fin();
     if (watchers.size === 0) return;
     // Node would close at once, and with it forget the reset that follows where bytes were still on their way.

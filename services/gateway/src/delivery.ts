@@ -62,10 +62,14 @@ export class Delivery {
     // Another response of the same reader may hold it.
     this.#pending.nudge(nameOf(request));
     const call = this.#call(request, recipient);
+    let complete = request.follow;
     try {
       for (;;) {
         const batch = await call.next();
+        // An end that is not called one is no "nothing more".
+        if (batch === undefined && !complete) throw this.#brokenOff();
         if (batch === undefined) return;
+        complete ||= batch.complete;
         yield batch;
       }
     } finally {
