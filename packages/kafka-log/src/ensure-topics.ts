@@ -69,8 +69,7 @@ async function verify(admin: Admin, specs: readonly TopicSpec[], log: Logger): P
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: specs.map(({ topic, config }) => ({
-      // Node finds this name on the default export only: kafkajs is CommonJS.
-      type: kafkajs.ConfigResourceTypes.TOPIC,
+      type: ConfigResourceTypes.TOPIC,
       name: topic,
       configNames: Object.keys(config),
     })),
