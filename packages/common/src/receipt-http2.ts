@@ -79,7 +79,7 @@ export async function confirmWritten(stream: ServerHttp2Stream): Promise<Receipt
  * (a last stream id of its own), and ends the session for; nothing of the client's own end is seen then.
  */
 function isGrpc(stream: ServerHttp2Stream): boolean {
-  return /^application\/grpc(?:[+;]|$)/.test(String(stream.sentHeaders?.["content-type"] ?? ""));
+  return /^application\/grpc(?:[+;]|$)/.test(stream.sentHeaders?.["content-type"] ?? "");
 }
 
 interface Watcher {
@@ -110,6 +110,8 @@ function watchersOf(session: Http2Session): Set<Watcher> {
     setTimeout(() => {
       over(!wasReset(socket));
       session.destroy();
+      // A session that was over before leaves its socket alone, and a server that stops would wait for it for ever.
+      socket.destroy();
     }, resetAfterFinMs(socket));
   });
   socket.once("error", () => over(false));

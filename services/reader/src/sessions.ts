@@ -75,7 +75,6 @@ export class Sessions {
     signal.throwIfAborted();
     const queue = this.#queues.get(reader);
     if (queue === undefined) return this.#take(reader, holder);
-    queue.current.nudge?.();
     await this.#turn(reader, queue, waitMs, signal);
     return this.#take(reader, holder);
   }
@@ -121,6 +120,7 @@ export class Sessions {
       const timer = setTimeout(() => giveUp(busy(reader, queue.current)), waitMs);
       signal.addEventListener("abort", abort);
       queue.waiting.push(mine);
+      queue.current.nudge?.();
     });
   }
 }
