@@ -35,9 +35,9 @@ async function composeServices(env: Readonly<Record<string, string>> = {}): Prom
 }
 
 /** Which section of the settings each of our containers reads, beside those that every service reads. */
-const settingsOf: Readonly<Record<string, Section | undefined>> = {
+const settingsOf: Readonly<Record<string, Section>> = {
   ingestor: "Ingestor",
-  reader: undefined, // "Reader", when its code is there
+  reader: "Reader",
   gateway: "Gateway",
   demo: "Demo API",
 };

@@ -6,6 +6,7 @@ import { ingestorConfigFromEnv } from "@apispool/ingestor/config.js";
 import { launcherConfigFromEnv } from "@apispool/launcher/config.js";
 import { javaCandidates } from "@apispool/launcher/java.js";
 import { sourceFromEnv, sourceVariables } from "@apispool/launcher/source.js";
+import { readerConfigFromEnv } from "@apispool/reader/config.js";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -18,6 +19,7 @@ const readers = {
   },
   "Every service": (env) => processSettingsFromEnv(new EnvReader(env)),
   Ingestor: (env) => ingestorConfigFromEnv(new EnvReader(env)),
+  Reader: (env) => readerConfigFromEnv(new EnvReader(env)),
   Gateway: (env) => gatewayConfigFromEnv(new EnvReader(env)),
   "Demo API": (env) => demoConfigFromEnv(new EnvReader(env)),
 } satisfies Record<string, (env: Env) => unknown>;
