@@ -1,3 +1,5 @@
+import type { StoredRecord } from "./stored-record.js";
+
 /** One partition of one topic. */
 export interface TopicPartition {
   readonly topic: string;
@@ -37,7 +39,7 @@ export interface UnreadableRange {
 
 export interface FetchedPartition extends TopicPartition {
   /** Committed records at or after the offset asked for, in order. */
-  readonly records: readonly LogRecord[];
+  readonly records: readonly StoredRecord[];
   /** Where to go on: past every batch that was looked at, markers, aborted and compacted records included. */
   readonly nextOffset: number;
   /** Readers of committed records get no further than this (LSO). */

@@ -1,6 +1,7 @@
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { crc32c } from "./crc32c.js";
-import type { LogRecord, UnreadableRange } from "./log-reader.js";
+import type { UnreadableRange } from "./log-reader.js";
+import { StoredRecord, VarintWalk } from "./stored-record.js";
 
 /** A transaction that was aborted: its records from the first offset on do not count, up to its abort marker. */
 export interface AbortedTransaction {
@@ -9,7 +10,7 @@ export interface AbortedTransaction {
 }
 
 export interface DecodedRecords {
-  readonly records: LogRecord[];
+  readonly records: StoredRecord[];
   /** Past every whole batch that was looked at; the offset asked for when there was none. */
   readonly nextOffset: number;
   readonly unreadable: UnreadableRange[];
@@ -76,7 +77,7 @@ function decodeBatch(
   baseOffset: number,
   fetchOffset: number,
   aborts: AbortedRanges,
-  records: LogRecord[],
+  records: StoredRecord[],
 ): string | undefined {
   const magic = bytes[at + MAGIC];
   if (magic !== 2) return `record batch of version ${magic}; only version 2 can be read`;
@@ -154,87 +155,52 @@ class AbortedRanges {
   }
 }
 
-const noHeaders: LogRecord["headers"] = [];
-
 class RecordReader {
-  readonly #bytes: Buffer;
+  readonly #walk: VarintWalk;
   readonly #baseOffset: number;
   readonly #baseTimestamp: number;
   readonly #appendTime: number | undefined;
-  #at = 0;
 
   constructor(bytes: Buffer, baseOffset: number, baseTimestamp: number, appendTime: number | undefined) {
-    this.#bytes = bytes;
+    this.#walk = new VarintWalk(bytes, 0);
     this.#baseOffset = baseOffset;
     this.#baseTimestamp = baseTimestamp;
     this.#appendTime = appendTime;
   }
 
-  next(): LogRecord {
-    const length = this.#varint();
-    const end = this.#at + length;
-    if (length < 0 || end > this.#bytes.length) throw new RangeError("a record reaches beyond its batch");
-    this.#at += 1; // attributes, unused
-    const timestampDelta = this.#varint();
-    const offsetDelta = this.#varint();
-    const key = this.#nullable();
-    const value = this.#nullable();
-    const count = this.#varint();
-    const headers = count === 0 ? noHeaders : this.#headers(count);
-    if (this.#at !== end) throw new RangeError("a record's parts do not add up to its length");
-    return {
+  next(): StoredRecord {
+    const walk = this.#walk;
+    const length = walk.next();
+    const end = walk.at + length;
+    if (length < 0 || end > walk.bytes.length) throw new RangeError("a record reaches beyond its batch");
+    walk.at += 1; // attributes, unused
+    const timestampDelta = walk.next();
+    const offsetDelta = walk.next();
+    const keyLength = walk.next();
+    const keyFrom = walk.at;
+    if (keyLength > 0) walk.skip(keyLength);
+    const valueLength = walk.next();
+    const valueFrom = walk.at;
+    if (valueLength > 0) walk.skip(valueLength);
+    const headerCount = walk.next();
+    const headersFrom = walk.at;
+    for (let i = 0; i < headerCount; i += 1) {
+      walk.skip(walk.next());
+      const headerLength = walk.next();
+      if (headerLength > 0) walk.skip(headerLength);
+    }
+    if (walk.at !== end) throw new RangeError("a record's parts do not add up to its length");
+    return new StoredRecord(walk.bytes, {
       offset: this.#baseOffset + offsetDelta,
       timestampMs: this.#appendTime ?? this.#baseTimestamp + timestampDelta,
-      key,
-      value,
-      headers,
-    };
-  }
-
-  #headers(count: number): LogRecord["headers"] {
-    const headers: (readonly [string, Buffer | null])[] = [];
-    for (let i = 0; i < count; i += 1) {
-      const length = this.#varint();
-      const from = this.#at;
-      this.#skip(length);
-      headers.push([this.#bytes.toString("utf8", from, this.#at), this.#nullable()]);
-    }
-    return headers;
-  }
-
-  #nullable(): Buffer | null {
-    const length = this.#varint();
-    if (length < 0) return null;
-    const from = this.#at;
-    this.#skip(length);
-    return this.#bytes.subarray(from, this.#at);
-  }
-
-  #skip(length: number): void {
-    const to = this.#at + length;
-    if (length < 0 || to > this.#bytes.length) throw new RangeError("a length reaches beyond the batch");
-    this.#at = to;
-  }
-
-  /** A zigzag varint; beyond 32 bits by arithmetic, as timestamps may be. */
-  #varint(): number {
-    const bytes = this.#bytes;
-    let byte = bytes[this.#at++] as number;
-    if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
-    let low = byte & 0x7f;
-    for (let shift = 7; shift < 28; shift += 7) {
-      byte = bytes[this.#at++] as number;
-      low |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return (low >>> 1) ^ -(low & 1);
-    }
-    let value = low;
-    for (let scale = 2 ** 28; scale <= 2 ** 63; scale *= 128) {
-      byte = bytes[this.#at++] as number;
-      if (byte === undefined) break;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-    }
-    throw new RangeError("a number is not a varint");
+      keyFrom,
+      keyLength,
+      valueFrom,
+      valueLength,
+      headersFrom,
+      headerCount,
+      end,
+    });
   }
 }
 

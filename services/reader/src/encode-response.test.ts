@@ -4,6 +4,7 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { FetchUnreadResponseSchema, GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import type { LogRecord } from "@apispool/kafka-log/log-reader.js";
+import { storeRecord } from "@apispool/kafka-log/testing/store-record.js";
 import { encodeResponse } from "./encode-response.js";
 import type { Chunk } from "./unread.js";
 
@@ -37,7 +38,7 @@ const chunk: fc.Arbitrary<Chunk> = fc.record({
       partition: fc.constantFrom(0, 1, 127, 128, 20_000),
       records: fc
         .tuple(fc.constantFrom(0, 1, 127, 128, 16_384, 2 ** 31, 2 ** 53 - 1000), fc.array(record, { maxLength: 6 }))
-        .map(([from, list]) => list.map((r, i) => ({ ...r, offset: from + i }))),
+        .map(([from, list]) => list.map((r, i) => storeRecord({ ...r, offset: from + i }))),
     }),
     { maxLength: 4 },
   ),
@@ -124,7 +125,11 @@ describe("a response in its wire form", () => {
       ["apispool-hash", Buffer.from("f00")],
     ];
     const value = Buffer.from('{"n":123456789012345678901234567890}');
-    const run = { source: "s", partition: 0, records: [{ offset: 5, timestampMs: 1, key: null, value, headers }] };
+    const run = {
+      source: "s",
+      partition: 0,
+      records: [storeRecord({ offset: 5, timestampMs: 1, key: null, value, headers })],
+    };
     const { bytes } = encodeResponse("me", { runs: [run], gaps: [], places: [], complete: true });
     const [only] = fromBinary(FetchUnreadResponseSchema, bytes).records;
     expect(only?.eventTime).toMatchObject({ seconds: -1n, nanos: 999_000_000 });
@@ -134,13 +139,9 @@ describe("a response in its wire form", () => {
 
   it("does not take what others call JSON for JSON when it is none: it would break the answers it is put into", () => {
     const headers: LogRecord["headers"] = [["content-type", Buffer.from("application/json")]];
-    const records = ['{"a":', "{}"].map((value, offset) => ({
-      offset,
-      timestampMs: 1,
-      key: null,
-      value: Buffer.from(value),
-      headers,
-    }));
+    const records = ['{"a":', "{}"].map((value, offset) =>
+      storeRecord({ offset, timestampMs: 1, key: null, value: Buffer.from(value), headers }),
+    );
     const run = { source: "s", partition: 0, records };
     const { bytes } = encodeResponse("me", { runs: [run], gaps: [], places: [], complete: true });
     expect(fromBinary(FetchUnreadResponseSchema, bytes).records.map((r) => r.payload.case)).toEqual(["binary", "json"]);

@@ -1,8 +1,11 @@
 import { toBinary, create } from "@bufbuild/protobuf";
 import { FetchUnreadResponseSchema } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
 import { encodeCursor } from "./cursor.js";
-import { type RecordFields, fieldsOf } from "./record-fields.js";
-import type { Chunk } from "./unread.js";
+import { eventTimeMs } from "./event-time.js";
+import { RecordFields, base64, isAscii, isJson, isText } from "./record-fields.js";
+import type { Chunk, Run } from "./unread.js";
+import { WireWriter, part, varintSize } from "./wire-writer.js";
 
 // Tags of protobuf's wire format: field number, wire type.
 const RECORDS = 0x0a;
@@ -15,10 +18,13 @@ const EVENT_TIME = 0x32;
 const HEADERS = 0x3a;
 const JSON_PAYLOAD = 0x42;
 const BINARY_PAYLOAD = 0x4a;
-const SECONDS = 0x08;
-const NANOS = 0x10;
 const MAP_KEY = 0x0a;
 const MAP_VALUE = 0x12;
+
+/** More than what stands between the parts of a record, whatever its numbers are. */
+const FRAME = 100;
+/** The same for a header. */
+const HEADER_FRAME = 24;
 
 /**
  * A FetchUnreadResponse in protobuf's wire format, straight from the bytes that Kafka gave: an object for each record,
@@ -26,14 +32,6 @@ const MAP_VALUE = 0x12;
  */
 export function encodeResponse(reader: string, chunk: Chunk): { readonly bytes: Buffer; readonly cursor: string } {
   const cursor = encodeCursor(reader, chunk.places);
-  const writer = new Writer(64 * 1024);
-  for (const { source, partition, records } of chunk.runs) {
-    const sourceBytes = Buffer.from(source);
-    for (const record of records) {
-      const head = { source: sourceBytes, partition, offset: record.offset, timestampMs: record.timestampMs };
-      writeRecord(writer, head, fieldsOf(record));
-    }
-  }
   const rest = toBinary(
     FetchUnreadResponseSchema,
     create(FetchUnreadResponseSchema, {
@@ -46,165 +44,83 @@ export function encodeResponse(reader: string, chunk: Chunk): { readonly bytes: 
       })),
     }),
   );
+  const writer = new WireWriter(rest.length + mostOf(chunk.runs));
+  const fields = new RecordFields();
+  for (const { source, partition, records } of chunk.runs) {
+    const sourceBytes = Buffer.from(source);
+    for (const record of records) writeRecord(writer, fields, record, sourceBytes, partition);
+  }
   writer.bytes(rest);
   return { bytes: writer.done(), cursor };
 }
 
-interface Head {
-  readonly source: Buffer;
-  readonly partition: number;
-  readonly offset: number;
-  readonly timestampMs: number;
+/** How many bytes some records take, or a little more, as long as their texts are ASCII. */
+function mostOf(runs: readonly Run[]): number {
+  let size = 0;
+  for (const { source, records } of runs) {
+    for (const record of records) {
+      const { keyLength, valueLength, headersFrom, headerCount, end } = record;
+      size += FRAME + source.length + keyLength + valueLength + (end - headersFrom) + 8 * headerCount;
+    }
+  }
+  return size;
 }
 
-function writeRecord(writer: Writer, head: Head, fields: RecordFields): void {
-  const { source, partition, offset, timestampMs } = head;
-  const { id, eventTimeMs, headers, payload } = fields;
-  let size = sized(source.length) + sized(id.length);
-  if (partition !== 0) size += 1 + varintSize(partition);
-  if (offset !== 0) size += 1 + varintSize(offset);
-  const ingestedSize = timestampSize(timestampMs);
-  size += 2 + ingestedSize;
-  const eventSize = eventTimeMs === undefined ? 0 : timestampSize(eventTimeMs);
-  if (eventTimeMs !== undefined) size += 2 + eventSize;
-  for (const [name, value] of headers) size += lengthPrefixed(entrySize(name, value));
-  if (payload !== undefined) size += lengthPrefixed(payload.bytes.length);
-  writer.ensure(size + 16);
-  writer.byte(RECORDS);
-  writer.varint(size);
-  writer.field(SOURCE, source);
-  writer.field(ID, id);
+function writeRecord(
+  writer: WireWriter,
+  fields: RecordFields,
+  record: StoredRecord,
+  source: Buffer,
+  partition: number,
+): void {
+  const { bytes, offset, timestampMs, keyFrom, keyLength, valueFrom, valueLength, headersFrom, end } = record;
+  fields.read(record);
+  // Three times: bytes that are no text become longer in base64, or each of them "�".
+  const texts = 3 * (Math.max(0, keyLength) + end - headersFrom);
+  writer.ensure(FRAME + source.length + Math.max(0, valueLength) + texts + HEADER_FRAME * fields.count);
+  const start = writer.begin(RECORDS);
+  if (source.length > 0) writer.field(SOURCE, source);
+  if (fields.idLength > 0) writer.span(ID, bytes, fields.idFrom, fields.idLength);
+  // The Kafka key of a record that others wrote is the best name it has.
+  else if (fields.idLength < 0 && keyLength > 0) {
+    if (isText(bytes, keyFrom, keyLength)) writer.span(ID, bytes, keyFrom, keyLength);
+    else writer.field(ID, base64(part(bytes, keyFrom, keyLength)));
+  }
   if (partition !== 0) writer.number(PARTITION, partition);
   if (offset !== 0) writer.number(OFFSET, offset);
-  writer.timestamp(INGESTED_AT, ingestedSize, timestampMs);
-  if (eventTimeMs !== undefined) writer.timestamp(EVENT_TIME, eventSize, eventTimeMs);
-  for (const [name, value] of headers) {
-    const key = nameBytes(name);
-    writer.byte(HEADERS);
-    writer.varint(entrySize(name, value));
-    // In a map's entry both are written, empty or not.
-    writer.lengthPrefixed(MAP_KEY, key);
-    writer.lengthPrefixed(MAP_VALUE, value);
-  }
+  writer.timestamp(INGESTED_AT, timestampMs);
+  const eventTime = fields.timeLength < 0 ? undefined : eventTimeMs(bytes, fields.timeFrom, fields.timeLength);
+  if (eventTime !== undefined) writer.timestamp(EVENT_TIME, eventTime);
+  for (let i = 0; i < fields.count; i += 1) writeHeader(writer, fields, i, bytes);
   // One of a oneof is written even when it is empty.
-  if (payload !== undefined) {
-    writer.lengthPrefixed(payload.kind === "json" ? JSON_PAYLOAD : BINARY_PAYLOAD, payload.bytes);
+  if (valueLength >= 0) {
+    const value = part(bytes, valueFrom, valueLength);
+    writer.field(isJson(value, fields) ? JSON_PAYLOAD : BINARY_PAYLOAD, value);
   }
+  writer.end(start);
 }
 
-const names = new Map<string, Buffer>();
-
-/** The bytes of a header's name: there are few of them, and each comes a million times. */
-function nameBytes(name: string): Buffer {
-  const known = names.get(name);
-  if (known !== undefined) return known;
-  const bytes = Buffer.from(name);
-  if (names.size < 1000) names.set(name, bytes);
-  return bytes;
-}
-
-function entrySize(name: string, value: Uint8Array): number {
-  return lengthPrefixed(nameBytes(name).length) + lengthPrefixed(value.length);
-}
-
-/** The size of a field of so many bytes; none where it is empty, as protobuf leaves it out. */
-function sized(length: number): number {
-  return length === 0 ? 0 : lengthPrefixed(length);
+function writeHeader(writer: WireWriter, fields: RecordFields, header: number, bytes: Buffer): void {
+  const nameFrom = fields.nameFrom(header);
+  const nameLength = fields.nameLength(header);
+  const valueFrom = fields.valueFrom(header);
+  const valueLength = fields.valueLength(header);
+  writer.byte(HEADERS);
+  if (isAscii(bytes, nameFrom, nameLength) && isAscii(bytes, valueFrom, valueLength)) {
+    writer.varint(lengthPrefixed(nameLength) + lengthPrefixed(valueLength));
+    // In a map's entry both are written, empty or not.
+    writer.span(MAP_KEY, bytes, nameFrom, nameLength);
+    writer.span(MAP_VALUE, bytes, valueFrom, valueLength);
+    return;
+  }
+  const name = Buffer.from(bytes.toString("utf8", nameFrom, nameFrom + nameLength));
+  const raw = part(bytes, valueFrom, valueLength);
+  const value = isText(raw, 0, valueLength) ? raw : base64(raw);
+  writer.varint(lengthPrefixed(name.length) + lengthPrefixed(value.length));
+  writer.field(MAP_KEY, name);
+  writer.field(MAP_VALUE, value);
 }
 
 function lengthPrefixed(length: number): number {
   return 1 + varintSize(length) + length;
-}
-
-function varintSize(value: number): number {
-  let size = 1;
-  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size += 1;
-  return size;
-}
-
-/** Seconds and nanoseconds as google.protobuf.Timestamp has them: nanoseconds count forward, before 1970 too. */
-function secondsOf(ms: number): { readonly seconds: number; readonly nanos: number } {
-  const seconds = Math.floor(ms / 1000);
-  return { seconds, nanos: (ms - seconds * 1000) * 1_000_000 };
-}
-
-function timestampSize(ms: number): number {
-  const { seconds, nanos } = secondsOf(ms);
-  const secondsSize = seconds === 0 ? 0 : seconds < 0 ? 11 : 1 + varintSize(seconds);
-  return secondsSize + (nanos === 0 ? 0 : 1 + varintSize(nanos));
-}
-
-/** Bytes that grow; whoever writes has to ensure the room first. */
-class Writer {
-  #buffer: Buffer;
-  #at = 0;
-
-  constructor(size: number) {
-    this.#buffer = Buffer.allocUnsafe(size);
-  }
-
-  ensure(more: number): void {
-    if (this.#at + more <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#at + more));
-    this.#buffer.copy(larger, 0, 0, this.#at);
-    this.#buffer = larger;
-  }
-
-  byte(value: number): void {
-    this.#buffer[this.#at++] = value;
-  }
-
-  varint(value: number): void {
-    let rest = value;
-    while (rest >= 128) {
-      this.#buffer[this.#at++] = (rest % 128) | 128;
-      rest = Math.floor(rest / 128);
-    }
-    this.#buffer[this.#at++] = rest;
-  }
-
-  number(tag: number, value: number): void {
-    this.byte(tag);
-    this.varint(value);
-  }
-
-  field(tag: number, value: Uint8Array): void {
-    if (value.length > 0) this.lengthPrefixed(tag, value);
-  }
-
-  lengthPrefixed(tag: number, value: Uint8Array): void {
-    this.byte(tag);
-    this.varint(value.length);
-    this.#buffer.set(value, this.#at);
-    this.#at += value.length;
-  }
-
-  timestamp(tag: number, size: number, ms: number): void {
-    const { seconds, nanos } = secondsOf(ms);
-    this.byte(tag);
-    this.byte(size);
-    if (seconds !== 0) {
-      this.byte(SECONDS);
-      if (seconds > 0) this.varint(seconds);
-      else this.#negative(seconds);
-    }
-    if (nanos !== 0) this.number(NANOS, nanos);
-  }
-
-  bytes(value: Uint8Array): void {
-    this.ensure(value.length);
-    this.#buffer.set(value, this.#at);
-    this.#at += value.length;
-  }
-
-  done(): Buffer {
-    return this.#buffer.subarray(0, this.#at);
-  }
-
-  /** A negative number takes ten bytes: two's complement in 64 bits. */
-  #negative(value: number): void {
-    let rest = BigInt.asUintN(64, BigInt(value));
-    for (; rest >= 128n; rest >>= 7n) this.byte(Number(rest & 127n) | 128);
-    this.byte(Number(rest));
-  }
 }

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Code } from "@connectrpc/connect";
 import { GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { rpcError } from "@apispool/common/errors.js";
-import type { FetchedPartition, LogReader, LogRecord } from "@apispool/kafka-log/log-reader.js";
+import type { FetchedPartition, LogReader } from "@apispool/kafka-log/log-reader.js";
+import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
 import type { Gap } from "./gap.js";
 import type { HeadWatch } from "./head-watch.js";
 import { type Place, keyOf, placesByKey } from "./place.js";
@@ -11,7 +12,7 @@ import { type Place, keyOf, placesByKey } from "./place.js";
 export interface Run {
   readonly source: string;
   readonly partition: number;
-  readonly records: readonly LogRecord[];
+  readonly records: readonly StoredRecord[];
 }
 
 /** As much as one message of a stream holds. */
@@ -134,9 +135,13 @@ class Reading {
     await this.lookAhead();
   }
 
-  /** What is left to be read; begins with another partition every time, so that none starves another. */
-  #pending(): Place[] {
-    const pending = [...this.#places.values()].filter(
+  /**
+   * What is left to be read, `after` some partitions have been read up to other places; begins with another partition
+   * every time, so that none starves another.
+   */
+  #pending(after: readonly Place[] = []): Place[] {
+    const ahead = placesByKey(after);
+    const pending = Array.from(this.#places.values(), (place) => ahead.get(keyOf(place)) ?? place).filter(
       (place) => place.offset !== (this.#ends.get(keyOf(place)) ?? place.offset),
     );
     const turn = pending.length === 0 ? 0 : this.#turn % pending.length;
@@ -156,16 +161,14 @@ class Reading {
       stuck = taken.progress ? 0 : stuck + 1;
       if (stuck > STUCK_TRIES) throw stuckError();
       if (!taken.progress) await sleep(STUCK_MS, undefined, { signal: this.#options.signal });
+      const pending = this.exhausted ? [] : this.#pending(taken.after);
+      if (pending.length > 0) this.#prefetch(pending);
       for (const [i, piece] of taken.pieces.entries()) {
         const last = i === taken.pieces.length - 1;
-        this.#move(piece.places);
-        if (last) {
-          this.#move(taken.after);
-          const over = this.exhausted || this.#pending().length === 0;
-          if (!over) this.#prefetch();
-          yield this.chunk(piece.runs, over && (!follow || this.exhausted));
-          if (over) return;
-        } else yield this.chunk(piece.runs, false);
+        this.#move(last ? taken.after : piece.places);
+        const over = last && pending.length === 0;
+        yield this.chunk(piece.runs, over && (!follow || this.exhausted));
+        if (over) return;
       }
       if (taken.pieces.length === 0) this.#move(taken.after);
     }
@@ -187,21 +190,20 @@ class Reading {
     }
   }
 
-  #prefetch(): void {
-    this.#fetching = this.#fetch();
+  #prefetch(pending: readonly Place[]): void {
+    this.#fetching = this.#fetch(pending);
     // Whoever awaits it hears of it; nobody may.
     this.#fetching.catch(() => undefined);
   }
 
   async #fetched(): Promise<readonly FetchedPartition[]> {
-    const fetching = this.#fetching ?? this.#fetch();
+    const fetching = this.#fetching ?? this.#fetch(this.#pending());
     this.#fetching = undefined;
     return await fetching;
   }
 
-  async #fetch(): Promise<readonly FetchedPartition[]> {
+  async #fetch(pending: readonly Place[]): Promise<readonly FetchedPartition[]> {
     const { log, signal, fetchBytes, limit } = this.#options;
-    const pending = this.#pending();
     this.#turn += 1;
     // A small limit needs no large fetch; the broker gives one batch at least.
     const enough = limit < 100 ? Math.min(fetchBytes, 64 * 1024) : fetchBytes;
@@ -275,7 +277,7 @@ class Reading {
     return index > 0 || piece !== undefined || this.#bytesLeft < this.#options.maxBytes;
   }
 
-  #add(piece: { runs: Run[]; places: Place[] }, place: Place, records: readonly LogRecord[]): void {
+  #add(piece: { runs: Run[]; places: Place[] }, place: Place, records: readonly StoredRecord[]): void {
     const last = records.at(-1);
     if (last === undefined) return;
     piece.runs.push({ source: place.source, partition: place.partition, records });
@@ -310,8 +312,8 @@ class Reading {
 }
 
 /** What counts against `max_bytes`. */
-function sizeOf({ key, value }: LogRecord): number {
-  return (key?.length ?? 0) + (value?.length ?? 0);
+function sizeOf({ keyLength, valueLength }: StoredRecord): number {
+  return Math.max(0, keyLength) + Math.max(0, valueLength);
 }
 
 function stuckError(): Error {
