@@ -45,7 +45,7 @@ export class Fetcher {
 
   /** The messages of one fetch, in their wire form. */
   async *fetch(spec: FetchSpec, context: CallContext): AsyncGenerator<Uint8Array, void, undefined> {
-    const { acknowledger, sessions, busyWaitMs } = this.#options;
+    const { acknowledger, sessions, busyWaitMs, log } = this.#options;
     const { signal, requestId } = context;
     if (spec.ackCursor !== "") await acknowledger.acknowledge(spec.reader, spec.ackCursor, "ack_cursor", signal);
     if (spec.since !== "") {
@@ -54,7 +54,13 @@ export class Fetcher {
       }
       return;
     }
-    const session = await sessions.hold(spec.reader, { requestId, follow: spec.follow }, busyWaitMs, signal);
+    const session = await sessions
+      .hold(spec.reader, { requestId, follow: spec.follow }, busyWaitMs, signal)
+      .catch(async (error: unknown) => {
+        // Whoever holds the reader may only be waiting for Kafka, and then that is what is wrong.
+        await log.ping(signal);
+        throw error;
+      });
     const held = new Held(session);
     try {
       const begin = await this.#unread(spec, signal);
