@@ -16,7 +16,7 @@ export const reasons = [
   "KAFKA_REFUSED",
   "SERVICE_UNAVAILABLE",
   "SHUTTING_DOWN",
-  "SOURCE_TAKEN_OVER",
+  "OWNER_SILENT",
   "NOT_IMPLEMENTED",
   "INTERNAL",
 ] as const;

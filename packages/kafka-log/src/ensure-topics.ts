@@ -7,6 +7,8 @@ export interface TopicSpec {
   readonly partitions: number;
   /** Topic settings, e.g. `retention.ms`. */
   readonly config: Readonly<Record<string, string>>;
+  /** Copies; the broker's default unless given. */
+  readonly replication?: number;
 }
 
 /** Kept for ever: Kafka is the storage, and the broker's default of seven days would lose unread records. */
@@ -51,10 +53,10 @@ async function create(admin: Admin, specs: readonly TopicSpec[]): Promise<void> 
   // False means that somebody else was faster, which is as good.
   await admin.createTopics({
     waitForLeaders: true,
-    topics: specs.map(({ topic, partitions, config }) => ({
+    topics: specs.map(({ topic, partitions, config, replication = -1 }) => ({
       topic,
       numPartitions: partitions,
-      replicationFactor: -1,
+      replicationFactor: replication,
       configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
     })),
   });

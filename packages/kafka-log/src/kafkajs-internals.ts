@@ -39,6 +39,12 @@ interface TopicPartitions<P> {
   readonly partitions: readonly P[];
 }
 
+/** A member of a group, as its leader sees it. */
+export interface GroupMemberInfo {
+  readonly memberId: string;
+  readonly memberMetadata: Buffer;
+}
+
 export interface Broker {
   readonly nodeId: number;
   readonly connectionPool: { send<T>(call: ProtocolCall<T>): Promise<T> };
@@ -64,6 +70,31 @@ export interface Broker {
   }): Promise<{ responses: readonly TopicPartitions<{ partition: number; offset: string; errorCode: number }>[] }>;
   listGroups(): Promise<{ groups: readonly { groupId: string }[] }>;
   deleteGroups(groups: readonly string[]): Promise<unknown>;
+  describeGroups(request: {
+    groupIds: readonly string[];
+  }): Promise<{ groups: readonly { readonly members: readonly GroupMemberInfo[] }[] }>;
+  joinGroup(request: {
+    groupId: string;
+    memberId: string;
+    sessionTimeout: number;
+    rebalanceTimeout: number;
+    protocolType: string;
+    groupProtocols: readonly { name: string; metadata: Buffer }[];
+  }): Promise<{
+    memberId: string;
+    leaderId: string;
+    generationId: number;
+    /** Filled for the leader only. */
+    members: readonly GroupMemberInfo[];
+  }>;
+  syncGroup(request: {
+    groupId: string;
+    generationId: number;
+    memberId: string;
+    groupAssignment: readonly { memberId: string; memberAssignment: Buffer }[];
+  }): Promise<{ memberAssignment: Buffer }>;
+  heartbeat(request: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>;
+  leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
 }
 
 export interface Cluster {

@@ -1,36 +1,18 @@
 import type { EnvReader } from "@apispool/common/env.js";
 import { kafkaSettingsFromEnv, type KafkaSettings } from "@apispool/kafka-log/settings.js";
-import { parsePath, type JsonPath } from "./json-path.js";
-
-/** One remote API that is polled into one records topic. */
-export interface SourceConfig {
-  readonly name: string;
-  readonly url: string;
-  /** From the beginning of one poll to the beginning of the next, in milliseconds. */
-  readonly intervalMs: number;
-  /** The longest a whole request may take, its body included, in milliseconds. */
-  readonly timeoutMs: number;
-  /** Where the list of records is in the answer; undefined: found by itself. */
-  readonly recordsPath?: JsonPath;
-  /** Where a record's id is in the record; undefined: `id` where there is one, else the hash of its content. */
-  readonly idPath?: JsonPath;
-  /** Where a record's event time is in the record. */
-  readonly eventTimePath?: JsonPath;
-  /** The largest answer that is taken, decompressed, in bytes. */
-  readonly maxBytes: number;
-  /** Sent with every request. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** Whether to poll where nobody ever said Start or Stop. */
-  readonly autostart: boolean;
-  /** How many ids are remembered, so that an unchanged record is not written again. */
-  readonly dedupWindow: number;
-}
+import { createHash } from "node:crypto";
+import type { SourceConfig } from "./config/source-config.js";
+import type { SourceParts } from "./poll/source-parts.js";
+import { parsePath } from "./json-path.js";
+import { constant, pathExpression } from "./legacy.js";
 
 export interface IngestorConfig {
   /** host:port of the gRPC server; port 0 takes a free one. */
   readonly address: string;
   readonly kafka: Omit<KafkaSettings, "log">;
   readonly sources: readonly SourceConfig[];
+  /** How sources are polled; tests have ways of their own. */
+  readonly makeParts?: (config: SourceConfig) => SourceParts;
 }
 
 /** Reads the ingestor's configuration; problems are collected by the reader. */
@@ -48,31 +30,67 @@ function sourceFromEnv(env: EnvReader): SourceConfig {
   if (env.string("SOURCE_URL") === undefined) {
     env.problem("SOURCE_URL", "must be set: the http:// or https:// address of the API to poll");
   }
-  const recordsPath = pathFromEnv(env, "SOURCE_RECORDS");
-  const idPath = pathFromEnv(env, "SOURCE_ID");
-  const eventTimePath = pathFromEnv(env, "SOURCE_EVENT_TIME");
+  const records = pathFromEnv(env, "SOURCE_RECORDS");
+  const id = pathFromEnv(env, "SOURCE_ID");
+  const eventTime = pathFromEnv(env, "SOURCE_EVENT_TIME");
+  const url = env.httpUrl("SOURCE_URL", "");
+  const headers = headersFromEnv(env);
+  const question = JSON.stringify([url, headers, records ?? null, id ?? null, eventTime ?? null]);
   return {
     name,
-    url: env.httpUrl("SOURCE_URL", ""),
-    intervalMs: env.durationMs("SOURCE_INTERVAL", { fallback: 2000, min: 10, max: 86_400_000 }),
-    timeoutMs: env.durationMs("SOURCE_TIMEOUT", { fallback: 10_000, min: 10, max: 3_600_000 }),
-    ...(recordsPath === undefined ? {} : { recordsPath }),
-    ...(idPath === undefined ? {} : { idPath }),
-    ...(eventTimePath === undefined ? {} : { eventTimePath }),
-    maxBytes: env.integer("SOURCE_MAX_BYTES", { fallback: 64 * 1024 * 1024, min: 1, max: 512 * 1024 * 1024 }),
-    headers: headersFromEnv(env),
-    autostart: env.boolean("SOURCE_AUTOSTART", false),
+    request: {
+      method: "GET",
+      url: constant(url),
+      headers: Object.entries(headers).map(([header, value]) => [header, constant(value)] as const),
+      query: [],
+      body: undefined,
+    },
+    auth: { type: "none" },
+    network: {
+      connectTimeoutMs: 5000,
+      timeoutMs: env.durationMs("SOURCE_TIMEOUT", { fallback: 10_000, min: 10, max: 3_600_000 }),
+      maxBytes: env.integer("SOURCE_MAX_BYTES", { fallback: 64 * 1024 * 1024, min: 1, max: 512 * 1024 * 1024 }),
+      maxRedirects: 5,
+      proxy: undefined,
+      tls: { caFile: undefined, certFile: undefined, keyFile: undefined, serverName: undefined },
+      allowHosts: [],
+    },
+    schedule: {
+      kind: "interval",
+      intervalMs: env.durationMs("SOURCE_INTERVAL", { fallback: 2000, min: 10, max: 86_400_000 }),
+      adaptive: false,
+      jitter: 0,
+    },
+    retry: { maxAttempts: 5, initialMs: 500, maxMs: 60_000, openAfter: 10 },
+    rateLimit: undefined,
+    pagination: { type: "none", maxPages: 1000, stopWhen: undefined },
+    cursor: undefined,
+    extract: {
+      format: "json",
+      charset: undefined,
+      records: records === undefined ? undefined : pathExpression(records),
+      id: id === undefined ? undefined : [pathExpression(id)],
+      eventTime: eventTime === undefined ? undefined : pathExpression(eventTime),
+      key: undefined,
+      filter: undefined,
+      project: undefined,
+      csv: { delimiter: ",", header: true, columns: undefined },
+      maxRecordBytes: 8 * 1024 * 1024,
+    },
     dedupWindow: env.integer("DEDUP_WINDOW", { fallback: 100_000, min: 1, max: 5_000_000 }),
+    topic: { partitions: 1, retentionMs: undefined, replication: undefined },
+    parent: undefined,
+    autostart: env.boolean("SOURCE_AUTOSTART", false),
+    fingerprint: createHash("sha256").update(question).digest("hex").slice(0, 32),
   };
 }
 
-function pathFromEnv(env: EnvReader, name: string): JsonPath | undefined {
+function pathFromEnv(env: EnvReader, name: string): string | undefined {
   const text = env.string(name);
   if (text === undefined) return undefined;
-  const path = parsePath(text);
-  if (path === undefined)
-    env.problem(name, `"${text}" is not a path of names with dots between them, such as data.items`);
-  return path;
+  if (parsePath(text) !== undefined) return text;
+  env.problem(name, `"${text}" is not a path of names with dots between them, such as data.items`);
+  return undefined;
 }
 
 function headersFromEnv(env: EnvReader): Readonly<Record<string, string>> {

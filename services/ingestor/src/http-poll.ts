@@ -1,7 +1,6 @@
 import axios, { type AxiosResponse } from "axios";
 import { describeError } from "@apispool/common/errors.js";
 import { parseRetryAfter } from "./backoff.js";
-import type { SourceConfig } from "./config.js";
 import { PollError } from "./poll-error.js";
 import { displayUrl } from "./source-url.js";
 
@@ -15,7 +14,12 @@ export type PollAnswer =
   | { readonly kind: "not-modified"; readonly status: number }
   | { readonly kind: "page"; readonly status: number; readonly body: Buffer; readonly validators: Validators };
 
-type HttpSource = Pick<SourceConfig, "url" | "timeoutMs" | "maxBytes" | "headers">;
+interface HttpSource {
+  readonly url: string;
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 const MAX_REDIRECTS = 5;
 const redirects = new Set([301, 302, 303, 307, 308]);

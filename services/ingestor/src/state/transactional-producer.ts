@@ -1,5 +1,5 @@
 import { type Kafka, type Message, Partitioners, type Producer, type TopicMessages, type Transaction } from "kafkajs";
-import { withDeadline } from "./deadline.js";
+import { withDeadline } from "../deadline.js";
 
 /** An open transaction of a crashed process holds up readers of committed records for this long, in milliseconds. */
 const TRANSACTION_TIMEOUT_MS = 12_000;
@@ -87,28 +87,34 @@ export class TransactionalProducer {
     this.#open = open;
   }
 
-  /** Tells which offset comes next in a partition, as it was read after {@link fence}. */
-  startAt(topic: string, partition: number, nextOffset: number): void {
-    this.#newest.set(`${topic}/${partition}`, nextOffset - 1);
+  /** Tells which offset comes next in a partition (`topic/number`), as it was read from the log. */
+  startAt(place: string, nextOffset: number): void {
+    this.#newest.set(place, nextOffset - 1);
   }
 
-  /** Writes everything in one transaction: all of it, or nothing, or, when it rejects, one of both. */
-  async write(sends: readonly Send[]): Promise<void> {
+  /**
+   * Writes everything in one transaction: all of it, or nothing, or, when it rejects, one of both. Tells at which offset
+   * the last send begins.
+   */
+  async write(sends: readonly Send[]): Promise<number> {
     const producer = this.#producer;
     if (producer === undefined) throw new Error("a producer that was thrown away cannot write");
     const transaction =
       this.#open ?? (await this.#step(producer, "beginning a transaction", async () => await producer.transaction()));
     this.#open = undefined;
+    let lastOffset = -1;
     for (const send of sends) {
       await this.#step(producer, "writing records", async () => {
         const acknowledged = await transaction.sendBatch({ topicMessages: send as TopicMessages[] });
         for (const { topicName, partition, baseOffset } of acknowledged) {
-          this.#check(`${topicName}/${partition}`, Number(baseOffset));
+          lastOffset = Number(baseOffset);
+          this.#check(`${topicName}/${partition}`, lastOffset);
         }
       });
     }
     // Only what a send brought is known exactly; the markers that a commit adds make offsets grow, never shrink.
     await this.#step(producer, "committing records", async () => await transaction.commit());
+    return lastOffset;
   }
 
   /** Gives the producer up. What it was doing may still reach Kafka, where it counts for nothing after {@link fence}. */

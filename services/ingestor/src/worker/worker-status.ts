@@ -9,12 +9,13 @@ import {
 /** What a worker does at a moment. Times are milliseconds since the Unix epoch. */
 export type WorkerState =
   | { readonly kind: "stopped" }
-  /** Becomes the source's one writer and finds out what is in the log. */
+  /** Started, but another ingestor polls it, or it is not known yet who does. */
+  | { readonly kind: "waiting" }
+  /** Finds out what is in the log. */
   | { readonly kind: "recovering" }
   | { readonly kind: "idle"; readonly nextPollAt: number }
   | { readonly kind: "polling" }
-  | { readonly kind: "backing_off"; readonly nextPollAt: number }
-  | { readonly kind: "failed" };
+  | { readonly kind: "backing_off"; readonly nextPollAt: number };
 
 /** What a worker counts; everything since the process began. */
 export interface WorkerCounters {
@@ -58,24 +59,31 @@ export interface WorkerStatus {
   /** When the state was entered. */
   readonly since: number;
   readonly counters: Readonly<WorkerCounters>;
+  /** The page that is being read, from 1; 0 between polls. */
+  readonly page: number;
+  /** Greatest value of the cursor's field so far. */
+  readonly cursor: string | undefined;
+  /** What the API said last of its rate limit. */
+  readonly budget: { readonly remaining: number; readonly resetsAt: number } | undefined;
 }
 
 const actualStates: Readonly<Record<WorkerState["kind"], ActualState>> = {
   stopped: ActualState.STOPPED,
+  waiting: ActualState.IDLE,
   recovering: ActualState.POLLING,
   idle: ActualState.IDLE,
   polling: ActualState.POLLING,
   backing_off: ActualState.BACKING_OFF,
-  failed: ActualState.FAILED,
 };
 
 export type SourceStatusInit = MessageInitShape<typeof SourceStatusSchema>;
 
 /** A worker's status as the contract has it. */
 export function toSourceStatus(
-  { source, url, state, since, counters }: WorkerStatus,
+  { source, url, state, since, counters, page, cursor, budget }: WorkerStatus,
   desired: "STARTED" | "STOPPED",
   changed: boolean,
+  owner: string,
 ): SourceStatusInit {
   return {
     source,
@@ -99,5 +107,13 @@ export function toSourceStatus(
     polls: BigInt(counters.polls),
     notModified: BigInt(counters.notModified),
     lastHttpStatus: counters.lastHttpStatus,
+    owner,
+    cursor: cursor ?? "",
+    currentPage: page,
+    ...(budget === undefined
+      ? {}
+      : {
+          rateLimit: { remaining: BigInt(budget.remaining), resetsAt: timestampFromMs(Math.round(budget.resetsAt)) },
+        }),
   };
 }

@@ -12,18 +12,21 @@ export async function readTail(
   place: { readonly topic: string; readonly partition: number },
   count: number,
   window: DedupWindow,
+  openTransactionMs?: number,
 ): Promise<{ nextOffset: number; sequence: number }> {
   const [[first], [last]] = await Promise.all([log.offsetsAt("earliest", [place]), log.offsetsAt("latest", [place])]);
   const earliest = first?.offset ?? 0;
   // Each transaction takes an offset for its marker; where all are small, that is every second one.
   const offset = Math.max(earliest, (last?.offset ?? 0) - 2 * count);
   let sequence = 0;
-  const nextOffset = await readToEnd(log, { ...place, offset }, (record) => {
+  const onRecord = (record: LogRecord): void => {
     const id = headerOf(record, recordHeaders.id);
     const hash = headerOf(record, recordHeaders.hash);
     if (id !== undefined && hash !== undefined) window.remember(id, hash);
     sequence = Math.max(sequence, Number(headerOf(record, recordHeaders.sequence) ?? 0) || 0);
-  });
+  };
+  const options = openTransactionMs === undefined ? {} : { openTransactionMs };
+  const nextOffset = await readToEnd(log, { ...place, offset }, onRecord, options);
   return { nextOffset, sequence };
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { recordHeaders } from "@apispool/kafka-log/topics.js";
-import type { DeadLetter, ExtractedRecord } from "./json-records.js";
+import type { DeadLetter, ExtractedRecord } from "../extract/page.js";
 import type { PartitionedMessage } from "./transactional-producer.js";
 
 /** The CloudEvents type of every record. */
@@ -32,7 +32,7 @@ export function partitionOf(id: string, partitions: number): number {
 export function recordMessage({ record, partition, sequence }: NumberedRecord, source: string): PartitionedMessage {
   return {
     partition,
-    key: record.id,
+    key: record.key,
     value: record.json,
     headers: {
       [recordHeaders.specVersion]: "1.0",
@@ -48,19 +48,20 @@ export function recordMessage({ record, partition, sequence }: NumberedRecord, s
 }
 
 /** A dead letter as a Kafka message: the raw bytes, and why they are no record. */
-export function deadLetterMessage({ json, hash, reason }: DeadLetter, source: string): PartitionedMessage {
-  const cut = json.length > MOST_DEAD_LETTER_BYTES;
+export function deadLetterMessage({ raw, hash, place, reason }: DeadLetter, source: string): PartitionedMessage {
+  const cut = raw.length > MOST_DEAD_LETTER_BYTES;
   return {
     partition: 0,
     key: hash,
-    value: cut ? json.subarray(0, MOST_DEAD_LETTER_BYTES) : json,
+    value: cut ? raw.subarray(0, MOST_DEAD_LETTER_BYTES) : raw,
     headers: {
       // By these two a dead letter is known again, as a record is.
       [recordHeaders.id]: hash,
       [recordHeaders.hash]: hash,
       [recordHeaders.source]: source,
       "apispool-reason": reason,
-      ...(cut ? { "apispool-full-bytes": String(json.length) } : {}),
+      "apispool-place": place,
+      ...(cut ? { "apispool-full-bytes": String(raw.length) } : {}),
     },
   };
 }

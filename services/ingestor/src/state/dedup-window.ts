@@ -28,6 +28,11 @@ export class DedupWindow {
     return true;
   }
 
+  /** What was staged is not going to be written. */
+  rollback(): void {
+    this.#staged.clear();
+  }
+
   /**
    * What was staged is in the log. At least `atLeast` ids are kept, so that a page larger than the window is not
    * written again at every poll.

@@ -1,8 +1,7 @@
 import { type Kafka, Partitioners, type Producer } from "kafkajs";
-import type { LogReader } from "@apispool/kafka-log/log-reader.js";
-import { readToEnd } from "@apispool/kafka-log/read-to-end.js";
+import type { LogRecord } from "@apispool/kafka-log/log-reader.js";
 import { toKafkaError } from "@apispool/kafka-log/retry.js";
-import { withDeadline } from "./deadline.js";
+import { withDeadline } from "../deadline.js";
 
 /** What the operator asked for last. */
 export type Desired = "STARTED" | "STOPPED";
@@ -22,20 +21,11 @@ export class ControlLog {
     this.#topic = topic;
   }
 
-  /** What was asked for last of every source that was ever started or stopped. */
-  async read(log: LogReader): Promise<ReadonlyMap<string, Desired>> {
-    const place = { topic: this.#topic, partition: 0 };
-    const [start] = await log.offsetsAt("earliest", [place]);
-    const desired = new Map<string, Desired>();
-    await readToEnd(log, { ...place, offset: start?.offset ?? 0 }, ({ key, value }) => {
-      const found = decode(value);
-      if (key !== null && found !== undefined) desired.set(key.toString("utf8"), found);
-    });
-    return desired;
-  }
-
-  /** Rejects with UNAVAILABLE when it is not certain that Kafka has it. All sources go in one batch: all or none. */
-  async write(sources: readonly string[], desired: Desired, requestId: string): Promise<void> {
+  /**
+   * Rejects with UNAVAILABLE when it is not certain that Kafka has it. All sources go in one batch: all or none. Tells
+   * the offset of the first; the others follow in order.
+   */
+  async write(sources: readonly string[], desired: Desired, requestId: string): Promise<number> {
     const value = JSON.stringify({ desired, at: new Date().toISOString(), requestId });
     const producer = (this.#producer ??= this.#connect());
     try {
@@ -46,7 +36,8 @@ export class ControlLog {
           messages: sources.map((source) => ({ partition: 0, key: source, value })),
         }),
       );
-      await withDeadline(sent, WRITE_MS, "writing the desired state");
+      const [written] = await withDeadline(sent, WRITE_MS, "writing the desired state");
+      return Number(written?.baseOffset ?? -1);
     } catch (error) {
       // kafkajs may lose what a producer writes after a failed send.
       if (this.#producer === producer) this.#producer = undefined;
@@ -79,11 +70,13 @@ export class ControlLog {
   }
 }
 
-function decode(value: Buffer | null): Desired | undefined {
-  if (value === null) return undefined;
+/** What a record of the control topic says; undefined for what says nothing. */
+export function readControl({ key, value }: LogRecord): { source: string; desired: Desired } | undefined {
+  if (key === null || value === null) return undefined;
   try {
     const { desired } = JSON.parse(value.toString("utf8")) as { desired?: unknown };
-    return desired === "STARTED" || desired === "STOPPED" ? desired : undefined;
+    if (desired !== "STARTED" && desired !== "STOPPED") return undefined;
+    return { source: key.toString("utf8"), desired };
   } catch {
     return undefined;
   }

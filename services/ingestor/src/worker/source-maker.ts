@@ -1,0 +1,104 @@
+import type { Kafka } from "kafkajs";
+import type { Logger } from "@apispool/common/logger.js";
+import type { LogReader } from "@apispool/kafka-log/log-reader.js";
+import type { Names } from "@apispool/kafka-log/topics.js";
+import type { SourceConfig } from "../config/source-config.js";
+import type { Made } from "../control/source-entry.js";
+import { legacyParts } from "../legacy.js";
+import type { SourceParts } from "../poll/source-parts.js";
+import { type Clock, systemClock } from "../schedule/clock.js";
+import { templateSource } from "../source-url.js";
+import { ProducerPool } from "../state/producer-pool.js";
+import { SourceLog } from "../state/source-log.js";
+import type { Owner } from "../state/source-state.js";
+import { StateIndex } from "../state/state-index.js";
+import { TopicMap } from "../state/topic-map.js";
+import { Worker } from "./worker.js";
+
+/** So many sources begin at once; more are spread out. */
+const AT_ONCE = 20;
+/** Each further source adds so much to the time over which first polls are spread, in milliseconds. */
+const SPREAD_MS = 5;
+
+export interface MakerOptions {
+  readonly kafka: Kafka;
+  readonly reader: LogReader;
+  readonly names: Names;
+  readonly owner: Owner;
+  readonly brokers: readonly string[];
+  readonly log: Logger;
+  readonly clock?: Clock;
+  readonly makeParts?: (config: SourceConfig) => SourceParts;
+  /** How many sources there are. */
+  readonly count: () => number;
+  readonly stillOurs: (source: string, signal: AbortSignal) => Promise<boolean>;
+  readonly onChange: (source: string) => void;
+}
+
+/** Makes everything that a source needs, and keeps what sources share. */
+export class SourceMaker {
+  readonly index: StateIndex;
+  readonly #options: MakerOptions;
+  readonly #topics: TopicMap;
+  readonly #pool = new ProducerPool();
+  readonly #clock: Clock;
+
+  constructor(options: MakerOptions) {
+    const { reader, names, clock = systemClock } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.index = new StateIndex(reader, names.state);
+    this.#topics = new TopicMap(reader, names.recordsPrefix);
+  }
+
+  make(config: SourceConfig, after: Promise<void>): Made {
+    const { brokers, log, stillOurs, onChange, count } = this.#options;
+    const { name, schedule } = config;
+    const parts = this.parts(config);
+    const intervalMs = schedule.kind === "interval" ? schedule.intervalMs : 0;
+    const worker = new Worker(
+      {
+        config,
+        parts,
+        openLog: () => this.openLog(config),
+        brokers,
+        log,
+        clock: this.#clock,
+        onChange: () => onChange(name),
+        stillOurs: async (signal) => stillOurs(name, signal),
+        firstDelayMs: () =>
+          count() <= AT_ONCE ? 0 : this.#clock.random() * Math.min(intervalMs, count() * SPREAD_MS),
+      },
+      after,
+    );
+    const shutOut = async (): Promise<void> => {
+      const sourceLog = this.openLog(config);
+      try {
+        await sourceLog.shutOut();
+      } finally {
+        await sourceLog.settle(true);
+      }
+    };
+    return { worker, shutOut, close: () => parts.http.close() };
+  }
+
+  parts(config: SourceConfig): SourceParts {
+    return (this.#options.makeParts ?? legacyParts)(config);
+  }
+
+  openLog(config: SourceConfig): SourceLog {
+    const { kafka, reader, names, owner } = this.#options;
+    const { name, dedupWindow, request } = config;
+    const source = { name, dedupWindow, origin: templateSource(request.url.text) };
+    return new SourceLog({
+      kafka,
+      log: reader,
+      index: this.index,
+      topics: this.#topics,
+      pool: this.#pool,
+      names,
+      owner,
+      source,
+    });
+  }
+}
