@@ -84,10 +84,23 @@ async function send(exchange: Exchange, sent: Sent): Promise<RawAnswer> {
   signal.addEventListener("abort", abort);
   try {
     const { status, data } = await axios.request<http.IncomingMessage>(config);
+    breakWithConnection(data);
     return { status, headers: plain(data.headers), stream: data };
   } finally {
     signal.removeEventListener("abort", abort);
   }
+}
+
+/**
+ * A body without a length ends with its connection, and node:http takes a reset for that end, too: it has to come first.
+ */
+function breakWithConnection(response: http.IncomingMessage): void {
+  const { socket } = response;
+  const onError = (error: Error): void => {
+    if (!response.complete) response.destroy(error);
+  };
+  socket.prependListener("error", onError);
+  response.once("close", () => socket.removeListener("error", onError));
 }
 
 /** Name resolution, TCP, the way through a proxy and TLS together. */
