@@ -153,8 +153,12 @@ class SourceHttpClient implements HttpClient {
     const { connectTimeoutMs } = this.#network;
     const headers = trusted ? this.#withCredential(hop.headers, credential) : withoutCredentials(hop.headers);
     const target = withKey(url, credential);
-    const answer = await exchange({ method, url: target, headers, body, agent, connectTimeoutMs, signal });
-    return { answer, credential, trusted };
+    try {
+      const answer = await exchange({ method, url: target, headers, body, agent, connectTimeoutMs, signal });
+      return { answer, credential, trusted };
+    } catch (error) {
+      throw describeFailure(error, this.#context(url.href, proxy));
+    }
   }
 
   /** Whether the connection has to be kept out of private networks. Fails where the address must not be asked at all. */
@@ -241,8 +245,8 @@ class SourceHttpClient implements HttpClient {
     return describeStatus({ status, headers, where, excerpt, trusted }, this.#now());
   }
 
-  #context(url: string): FailureContext {
-    return { ...this.#network, where: displayUrl(url) };
+  #context(url: string, proxy?: URL): FailureContext {
+    return { ...this.#network, where: displayUrl(url), by: proxy === undefined ? undefined : proxy.host };
   }
 
   #redacted(error: PollError): PollError {

@@ -10,6 +10,8 @@ export interface FailureContext {
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly maxBytes: number;
+  /** By way of which proxy, fit to be shown. */
+  readonly by?: string | undefined;
 }
 
 type Known = Readonly<Record<string, readonly [PollErrorKind, string]>>;
@@ -52,17 +54,13 @@ const cut = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "ERR_STREAM_PREMATUR
 
 /** Turns whatever a request, or the reading of its answer, failed with into what a person can act on. */
 export function describeFailure(thrown: unknown, context: FailureContext): PollError {
-  const { where, timeoutMs, connectTimeoutMs, maxBytes } = context;
+  const { where, timeoutMs, maxBytes } = context;
   const error = root(thrown);
   if (error instanceof PollError) return error;
   if (error instanceof RequestTimeoutError) {
     return new PollError(`no complete answer within ${timeoutMs} ms (timeout) from ${where}`, { kind: "timeout" });
   }
-  if (error instanceof ConnectTimeoutError) {
-    return new PollError(`no connection within ${connectTimeoutMs} ms (connect_timeout) to ${where}`, {
-      kind: "timeout",
-    });
-  }
+  if (error instanceof ConnectTimeoutError) return noConnection(context);
   if (error instanceof TooLargeError) {
     return new PollError(`the answer is larger than ${maxBytes} bytes (max_bytes): ${where}`);
   }
@@ -70,7 +68,13 @@ export function describeFailure(thrown: unknown, context: FailureContext): PollE
   const code = typeof rawCode === "string" ? rawCode : "";
   const cause = error;
   const entry = known[code];
-  if (entry !== undefined) return new PollError(`${entry[1]} ${where} (${code})`, { kind: entry[0], cause });
+  if (entry !== undefined) {
+    const [kind, text] = entry;
+    // Connections are made to the proxy; only TLS is with the API's own server.
+    const place =
+      context.by === undefined || kind === "tls" ? where : `the proxy ${context.by}, on the way to ${where}`;
+    return new PollError(`${text} ${place} (${code})`, { kind, cause });
+  }
   if (code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_")) {
     const hint = /CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE|UNKNOWN_CA/.test(code)
       ? "the server does not accept our TLS certificate, or wants one; check tls.cert_file and tls.key_file:"
@@ -86,18 +90,7 @@ export function describeFailure(thrown: unknown, context: FailureContext): PollE
       },
     );
   }
-  if (code === "ERR_PROXY_TUNNEL") {
-    const { statusCode } = error as { statusCode?: number };
-    const what =
-      statusCode === 407
-        ? "wants credentials, or does not accept those it got; check proxy"
-        : "does not let us through";
-    const status = statusCode === undefined ? "" : ` (HTTP ${statusCode})`;
-    return new PollError(`the proxy ${what}${status}, to ${where}`, {
-      kind: statusCode === 407 ? "unauthorized" : "network",
-      cause,
-    });
-  }
+  if (code === "ERR_PROXY_TUNNEL") return describeTunnel(error as TunnelError, context);
   if (code === "Z_BUF_ERROR") {
     return new PollError(`the answer was cut off before its compressed data ended, by ${where}`, {
       cause,
@@ -112,6 +105,31 @@ export function describeFailure(thrown: unknown, context: FailureContext): PollE
     return new PollError(`the answer cannot be decompressed, from ${where} (${code})`, { cause });
   }
   return new PollError(`the request to ${where} failed: ${describeError(error)}`, { kind: "network", cause });
+}
+
+function noConnection({ where, connectTimeoutMs, by }: FailureContext): PollError {
+  const way = by === undefined ? "" : ` by way of the proxy ${by}`;
+  return new PollError(`no connection within ${connectTimeoutMs} ms (connect_timeout) to ${where}${way}`, {
+    kind: "timeout",
+  });
+}
+
+/** As node:https says that a proxy made no tunnel. */
+interface TunnelError extends Error {
+  readonly statusCode?: number;
+  readonly proxyTunnelTimeout?: number;
+}
+
+function describeTunnel(cause: TunnelError, context: FailureContext): PollError {
+  const { statusCode, proxyTunnelTimeout } = cause;
+  if (proxyTunnelTimeout !== undefined) return noConnection(context);
+  const place = `${context.by ?? ""}, on the way to ${context.where}`;
+  if (statusCode === 407) {
+    const text = "the proxy wants credentials, or does not accept those it got; check proxy:";
+    return new PollError(`${text} ${place} (HTTP 407)`, { kind: "unauthorized", cause });
+  }
+  const status = statusCode === undefined ? "" : ` (HTTP ${statusCode})`;
+  return new PollError(`the proxy does not let us through: ${place}${status}`, { kind: "network", cause });
 }
 
 /** The answer had begun, so that what broke it off cut it short. */

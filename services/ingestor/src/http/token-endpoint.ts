@@ -34,7 +34,8 @@ export async function postForm(
 ): Promise<TokenAnswer> {
   const { network, agents, proxy, trusts, now, closed } = deps;
   const where = displayUrl(address);
-  const context = { ...network, maxBytes: MOST_BYTES, where };
+  const by = proxy(new URL(address))?.host;
+  const context = { ...network, maxBytes: MOST_BYTES, where, by };
   const deadline = new RequestDeadline(network.timeoutMs, closed);
   try {
     const url = new URL(address);
