@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import type { AuthConfig, SecretSource } from "../config/source-config.js";
 import { FakeApi } from "../testing/fake-api.js";
 import { TestClient } from "../testing/http-source.js";
+import { runSecretCommand } from "./secret-command.js";
 
 const value = (text: string): SecretSource => ({ kind: "value", value: text });
 
@@ -158,6 +159,11 @@ describe("saying who we are", () => {
       expect(failure.message).not.toContain("hush");
     });
   });
+});
+
+it("does not wait for a command for ever", async () => {
+  await expect(runSecretCommand(["/bin/sleep", "60"], 50)).rejects.toThrow("/bin/sleep, did not end within 50 ms");
+  await expect(runSecretCommand(["/usr/bin/yes"], 10_000)).rejects.toThrow("printed more than 65536 bytes");
 });
 
 describe("OAuth2 client credentials", () => {

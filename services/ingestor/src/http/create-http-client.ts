@@ -97,6 +97,7 @@ class SourceHttpClient implements HttpClient {
   }
 
   async send(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+    checkAddress(request);
     await this.#limiter.take(signal);
     const deadline = new RequestDeadline(this.#network.timeoutMs, signal);
     try {
@@ -254,6 +255,18 @@ class SourceHttpClient implements HttpClient {
     const extra = { kind, cause, retryAfterMs, cutOff, ...(httpStatus === undefined ? {} : { httpStatus }) };
     return new PollError(this.#redactor.text(error.message), extra);
   }
+}
+
+function checkAddress({ url, fromAnswer }: HttpRequest): void {
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return;
+  // Not repeated where it is the configuration's: there may be a password in it.
+  throw fromAnswer
+    ? new PollError(`the answer names "${url.slice(0, 100)}", which is not an http or https address`, {
+        kind: "blocked",
+      })
+    : new PollError("url does not come to an http or https address; check it and what is filled in", {
+        kind: "config",
+      });
 }
 
 /** The address with the API key, where it goes into the query. Only this goes out: no text and no state has it. */

@@ -81,6 +81,19 @@ describe("what went wrong", () => {
     expect(await plain.failure()).toMatchObject({ kind: "tls", message: expect.stringContaining("speak https") });
   });
 
+  it("is told of what cannot be sent", async () => {
+    using client = new TestClient(api.url);
+    expect(await client.failure({ headers: { "a b": "c" } })).toMatchObject({ kind: "config" });
+    expect(await client.failure({ url: "api/data" })).toMatchObject({ kind: "config" });
+    expect(await client.failure({ url: "ftp://api.test/", fromAnswer: true })).toMatchObject({
+      kind: "blocked",
+      message: expect.stringContaining("not an http or https address"),
+    });
+    expect(api.requests).toHaveLength(0);
+    api.answer((_request, response) => response.writeHead(200, { "x-long": "x".repeat(20_000) }).end());
+    expect(await client.failure()).toMatchObject({ kind: "malformed", message: expect.stringContaining("headers") });
+  });
+
   it("carries no request with its secrets", async () => {
     using client = new TestClient("http://127.0.0.1:1/", {
       auth: { type: "bearer", token: { kind: "value", value: "hush-hush" } },

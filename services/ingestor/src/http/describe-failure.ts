@@ -47,6 +47,7 @@ const known: Known = {
   ],
   UNABLE_TO_GET_ISSUER_CERT: ["tls", "the TLS certificate was signed by nobody known here; set tls.ca_file, of"],
   ERR_TLS_CERT_ALTNAME_INVALID: ["tls", "the TLS certificate is for another name than that of"],
+  HPE_HEADER_OVERFLOW: ["malformed", "the headers of the answer are too large, from"],
   EPROTO: ["tls", "TLS failed (does the server speak https?) with"],
 };
 
@@ -104,7 +105,15 @@ export function describeFailure(thrown: unknown, context: FailureContext): PollE
   if (code.startsWith("Z_") || code.startsWith("ERR__") || code.startsWith("ERR_BROTLI") || code.startsWith("ZSTD_")) {
     return new PollError(`the answer cannot be decompressed, from ${where} (${code})`, { cause });
   }
-  return new PollError(`the request to ${where} failed: ${describeError(error)}`, { kind: "network", cause });
+  if (/^ERR_(?:HTTP_)?(?:INVALID|UNESCAPED)/.test(code)) {
+    return new PollError(`the request to ${where} cannot be sent as it is configured: ${describeError(error)}`, {
+      kind: "config",
+      cause,
+    });
+  }
+  // What the system says may pass; what is not from there will not.
+  const kind = code === "" ? "malformed" : "network";
+  return new PollError(`the request to ${where} failed: ${describeError(error)}`, { kind, cause });
 }
 
 function noConnection({ where, connectTimeoutMs, by }: FailureContext): PollError {

@@ -14,11 +14,8 @@ export async function runSecretCommand(command: readonly string[], timeoutMs = T
   const fail = (text: string): PollError =>
     new PollError(`the command for the secret, ${program}, ${text}`, { kind: "unauthorized" });
   return await new Promise<string>((resolve, reject) => {
-    const child = spawn(program, args, {
-      stdio: ["ignore", "pipe", "ignore"],
-      timeout: timeoutMs,
-      killSignal: "SIGKILL",
-    });
+    // Without spawn's own time limit: its timer stays behind where the program cannot be started.
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"] });
     const chunks: Buffer[] = [];
     let bytes = 0;
     const kill = (error: PollError): void => {
