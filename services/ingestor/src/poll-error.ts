@@ -31,6 +31,8 @@ interface Extra {
   /** How long the API asked to be left alone, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
   readonly httpStatus?: number;
+  /** The answer broke off before its end: of what is malformed, only this may be whole at the next try. */
+  readonly cutOff?: boolean;
 }
 
 /** Thrown when an API's answer could not be had or made no sense; its text says what a person can do about it. */
@@ -39,11 +41,13 @@ export class PollError extends Error {
   readonly kind: PollErrorKind;
   readonly retryAfterMs: number | undefined;
   readonly httpStatus: number | undefined;
+  readonly cutOff: boolean;
 
-  constructor(message: string, { kind = "malformed", cause, retryAfterMs, httpStatus }: Extra = {}) {
+  constructor(message: string, { kind = "malformed", cause, retryAfterMs, httpStatus, cutOff = false }: Extra = {}) {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
     this.retryAfterMs = retryAfterMs;
     this.httpStatus = httpStatus;
+    this.cutOff = cutOff;
   }
 }
