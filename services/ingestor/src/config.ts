@@ -1,6 +1,6 @@
 import type { EnvReader } from "@apispool/common/env.js";
 import { kafkaSettingsFromEnv, type KafkaSettings } from "@apispool/kafka-log/settings.js";
-import { parsePath, type JsonPath } from "./json-path.js";
+import { parsePath, type JsonPath } from "./extract/json-path.js";
 
 /** One remote API that is polled into one records topic. */
 export interface SourceConfig {
