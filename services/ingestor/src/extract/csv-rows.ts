@@ -19,8 +19,8 @@ export class CsvRows {
   #parser: Parser;
   /** Ends of rows that the parser has found, counted from where it began. */
   #found: { readonly cells: readonly string[]; readonly end: number }[] = [];
-  /** The bytes from the beginning of the next row on. */
-  #window: Buffer = Buffer.alloc(0);
+  /** The bytes from the beginning of the next row on, in pieces: joined only when a row in them is known. */
+  #window: Buffer[] = [];
   /** What the parser has been given before the window. */
   #before = 0;
   #line = 1;
@@ -52,17 +52,18 @@ export class CsvRows {
   }
 
   async #parse(chunk: Buffer, isEnd: boolean, rows: CsvRow[]): Promise<void> {
-    this.#window = this.#window.length === 0 ? chunk : Buffer.concat([this.#window, chunk]);
+    this.#window.push(chunk);
     let pending = chunk;
     for (;;) {
       const reason = await this.#feed(pending, isEnd);
-      this.#takeFound(rows);
+      if (reason === undefined && this.#found.length === 0) return;
+      const rest = this.#takeFound(Buffer.concat(this.#window), rows);
+      this.#window = [rest];
       if (reason === undefined) return;
-      const rest = this.#window;
       this.#restart();
       this.#skipping = { line: new PartialLine(this.#maxBytes), reason };
       pending = this.#skip(rest, rows);
-      this.#window = pending;
+      this.#window = [pending];
       if (pending.length === 0) return;
     }
   }
@@ -89,10 +90,11 @@ export class CsvRows {
     });
   }
 
-  #takeFound(rows: CsvRow[]): void {
+  /** Hands out the rows that the parser has found in the window; what is behind them is left. */
+  #takeFound(window: Buffer, rows: CsvRow[]): Buffer {
     let start = 0;
     for (const { cells, end } of this.#found) {
-      const all = this.#window.subarray(start, end - this.#before);
+      const all = window.subarray(start, end - this.#before);
       start = end - this.#before;
       const raw = withoutNewlines(all);
       const leading = newlines(all.subarray(0, raw.byteOffset - all.byteOffset));
@@ -100,8 +102,8 @@ export class CsvRows {
       this.#line += newlines(all);
     }
     this.#found = [];
-    this.#window = this.#window.subarray(start);
     this.#before += start;
+    return window.subarray(start);
   }
 
   /** Passes over the line that is being skipped; what is behind it is left. */
@@ -130,7 +132,7 @@ export class CsvRows {
     this.#parser.destroy();
     this.#parser = this.#newParser();
     this.#before = 0;
-    this.#window = Buffer.alloc(0);
+    this.#window = [];
   }
 
   #newParser(): Parser {

@@ -9,7 +9,7 @@ const sourceJson = JSON as unknown as {
 };
 
 /** Numbers that a double may not hold: 16 digits or more, or an exponent. Inside strings it finds some too many. */
-const RISKY = /[:,[\s]-?(?:[\d.]{16}|[\d.]+[eE])/;
+const RISKY = /[:,[]\s*-?(?:[\d.]{16}|[\d.]+[eE])/;
 
 /**
  * The numbers of one JSON text, as they were written. JavaScript rounds what has more than about 16 digits, and two ids

@@ -3,6 +3,7 @@ import { PollError } from "../poll-error.js";
 
 /** Enough to tell a web page, a charset mark and an XML declaration by. */
 const HEAD_BYTES = 512;
+const MARK_BYTES = 3;
 
 /** A body of which the first bytes are known before it is read. */
 export interface PeekedBody {
@@ -13,25 +14,27 @@ export interface PeekedBody {
 
 export async function peek(body: Readable): Promise<PeekedBody> {
   const iterator = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
-  const read: Buffer[] = [];
+  const pieces: Buffer[] = [];
   let bytes = 0;
   while (bytes < HEAD_BYTES) {
     const next = await iterator.next();
     if (next.done === true) break;
-    read.push(next.value);
+    // The first piece holds a charset's mark whole.
+    if (bytes > 0 && bytes < MARK_BYTES) pieces.push(Buffer.concat([...pieces.splice(0), next.value]));
+    else pieces.push(next.value);
     bytes += next.value.length;
   }
-  const head = Buffer.concat(read);
+  const head = Buffer.concat(pieces).subarray(0, HEAD_BYTES);
   async function* chunks(): AsyncGenerator<Buffer> {
     try {
-      if (head.length > 0) yield head;
+      yield* pieces.splice(0);
       for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
     } finally {
       await iterator.return?.();
       body.destroy();
     }
   }
-  return { head: head.subarray(0, HEAD_BYTES), chunks: chunks() };
+  return { head, chunks: chunks() };
 }
 
 /** A body's first words, fit for a message. */

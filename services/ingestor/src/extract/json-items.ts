@@ -35,6 +35,8 @@ function parse(json: Buffer): unknown {
   try {
     return parseDocument(text);
   } catch (error) {
+    if (error instanceof RangeError)
+      throw new PollError("the answer is JSON too deep or too large to be read", { cause: error });
     refuseWebPage(json.subarray(0, 512), "JSON");
     const what = /^\s*</.test(text) ? "is XML, not JSON (set format: xml)" : "is not valid JSON (was it cut off?)";
     throw new PollError(`the answer ${what}; it begins with: ${beginning(json.subarray(0, 512))}`, { cause: error });
@@ -62,9 +64,7 @@ function expressionItems(json: Buffer, document: unknown, records: ExtractConfig
   return values.map((value) => {
     const span = spans.get(value);
     const bytes =
-      span === undefined
-        ? Buffer.from(printJson(value, document) ?? "null")
-        : json.subarray(span.start, span.end);
+      span === undefined ? Buffer.from(printJson(value, document) ?? "null") : json.subarray(span.start, span.end);
     return { bytes, value };
   });
 }

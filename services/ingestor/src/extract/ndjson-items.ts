@@ -51,7 +51,8 @@ function* oneLine({ bytes, hash, length }: WholeLine, number: number, limits: Li
 }
 
 function read(line: Buffer, { transcoded }: LineLimits): ItemContent {
-  if (!isUtf8(line)) throw new ItemError("it is not UTF-8 text; if the answer is in another charset, set charset to it");
+  if (!isUtf8(line))
+    throw new ItemError("it is not UTF-8 text; if the answer is in another charset, set charset to it");
   const text = line.toString("utf8");
   if (transcoded !== undefined && text.includes(REPLACEMENT)) throw new ItemError(`it is not ${transcoded} text`);
   try {

@@ -33,10 +33,10 @@ describe("a JSON page", () => {
   it("gives the document's own bytes for what an expression finds in it, and every digit of what it makes", async () => {
     const body = `{"a":[${BIG},{"id":2}],"b":[{"id":  3}]}`;
     type Doc = Record<"a" | "b", { id: number }[]>;
-    const found = await read(body, { records: expression<Doc>("[b, a][]", ({ a, b }) => [...b, ...a]) });
+    const found = await read(body, { records: expression("[b, a][]", ({ a, b }: Doc) => [...b, ...a]) });
     expect(found.texts).toEqual(['{"id":  3}', BIG, '{"id":2}']);
     const made = await read(body, {
-      records: expression<Doc>("a[].{id: id}", ({ a }) => a.map(({ id }) => ({ id }))),
+      records: expression("a[].{id: id}", ({ a }: Doc) => a.map(({ id }) => ({ id }))),
     });
     expect(made.texts).toEqual(['{"id":12345678901234567890}', '{"id":2}']);
     expect(made.records[0]?.id).toBe("12345678901234567890");
@@ -55,7 +55,7 @@ describe("a JSON page", () => {
         const elements = parts.map(([a, b, s]) => `{${s}"a":${a}${s},"b" :${s}${b}}`);
         const body = `{"next":null,"list":[${elements.map((text, i) => `${parts[i]?.[2]}${text}`).join(",")}]}`;
         expect((await read(body, { records: path("list") })).texts).toEqual(elements);
-        const whole = await read(body, { records: expression<{ list: unknown[] }>("list[]", ({ list }) => list) });
+        const whole = await read(body, { records: expression("list[]", ({ list }: { list: unknown[] }) => list) });
         expect(whole.texts).toEqual(elements);
         // Ids that differ only in digits that a double does not hold stay different.
         const ids = (await read(`[${parts.map(([a]) => `{"id":${a}}`).join(",")}]`)).records.map(({ id }) => id);
@@ -105,27 +105,39 @@ describe("a JSON page", () => {
     ['<?xml version="1.0"?><a/>', "text/xml", /set format: xml/],
   ])("of %s is refused in words", async (body, contentType, words) => {
     const opened = read(body, {}, { "content-type": contentType });
-    await expect(opened).rejects.toMatchObject({ name: "PollError", kind: "malformed", message: expect.stringMatching(words) });
+    await expect(opened).rejects.toMatchObject({
+      name: "PollError",
+      kind: "malformed",
+      message: expect.stringMatching(words),
+    });
   });
 
   it("says what is missing where the records should be", async () => {
     await expect(read('{"data":{"rows":[]}}', { records: path("data.items") })).rejects.toThrow(
       'the answer has nothing at "data.items"',
     );
-    await expect(read('{"data":"x"}', { records: path("data") })).rejects.toThrow('has a string, not a list, at "data"');
+    await expect(read('{"data":"x"}', { records: path("data") })).rejects.toThrow(
+      'has a string, not a list, at "data"',
+    );
   });
 
   it("reads other charsets: named by the API, by a mark, by the configuration", async () => {
     const text = '[{"id":"é"}]';
     const latin = Buffer.from(text, "latin1");
     const utf16 = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(text, "utf16le")]);
-    expect((await read(latin, {}, { "content-type": "application/json; charset=ISO-8859-1" })).texts).toEqual(['{"id":"é"}']);
+    expect((await read(latin, {}, { "content-type": "application/json; charset=ISO-8859-1" })).texts).toEqual([
+      '{"id":"é"}',
+    ]);
     expect((await read(utf16)).texts).toEqual(['{"id":"é"}']);
     expect((await read(latin, { charset: "windows-1252" })).texts).toEqual(['{"id":"é"}']);
     // Sent as ISO-8859-1 by a server that does not mean it.
-    expect((await read(text, {}, { "content-type": "application/json; charset=iso-8859-1" })).texts).toEqual(['{"id":"é"}']);
+    expect((await read(text, {}, { "content-type": "application/json; charset=iso-8859-1" })).texts).toEqual([
+      '{"id":"é"}',
+    ]);
     await expect(read(latin)).rejects.toThrow("not UTF-8 text; if it is meant to be in another charset, set charset");
-    await expect(read(latin, {}, { "content-type": "x; charset=martian" })).rejects.toThrow('names the charset "martian"');
+    await expect(read(latin, {}, { "content-type": "x; charset=martian" })).rejects.toThrow(
+      'names the charset "martian"',
+    );
     await expect(read(latin, { charset: "shift_jis" })).rejects.toThrow("not shift_jis text");
   });
 
@@ -156,7 +168,7 @@ describe("a JSON page", () => {
     const page = await createExtractor(extractConfig())({
       ...answer(""),
       headers: Object.fromEntries(response.headers),
-      body: Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]),
+      body: Readable.fromWeb(response.body),
     });
     expect((await readAll(page)).texts).toEqual([BIG]);
     expect(page.document()).toHaveProperty("features");

@@ -21,7 +21,8 @@ export function createExtractor(config: ExtractConfig, cursor?: CursorConfig): O
   const make = recordMaker(config, cursor);
   return async (response, resume) => {
     if (response.status === 204 || response.status === 304) {
-      response.body.destroy();
+      // Read to its end, which is at once: a body that is destroyed takes its connection with it.
+      response.body.on("error", () => undefined).resume();
       return wholePage(undefined, [], contentHash(Buffer.alloc(0)), make, resume);
     }
     try {
@@ -110,4 +111,3 @@ async function* hashed(chunks: AsyncIterable<Buffer>, hash: RunningHash): AsyncG
 function isBlank(text: Buffer): boolean {
   return text.every((byte) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
 }
-

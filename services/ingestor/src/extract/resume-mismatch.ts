@@ -6,6 +6,8 @@ export class ResumeMismatch extends Error {
   override readonly name = "ResumeMismatch";
 
   constructor(itemsDone: number) {
-    super(`the first ${itemsDone} items of the page are not those that were written before; it is read from its beginning`);
+    super(
+      `the first ${itemsDone} items of the page are not those that were written before; it is read from its beginning`,
+    );
   }
 }

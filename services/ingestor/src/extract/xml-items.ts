@@ -71,7 +71,7 @@ function findElements(document: unknown): readonly unknown[] {
   for (const feed of FEEDS) {
     if (valueAt(document, [feed[0]]) !== undefined) return asList(valueAt(document, feed));
   }
-  const [root = ""] = namesOf(document).filter((name) => !name.startsWith("?"));
+  const [root = ""] = namesOf(document);
   const inside = valueAt(document, [root]);
   const names = namesOf(inside).filter((name) => !name.startsWith("@") && name !== "#text");
   const lists = names.filter((name) => Array.isArray(valueAt(inside, [name])));

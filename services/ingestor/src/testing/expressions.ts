@@ -8,6 +8,6 @@ export function path(text: string): Expression {
 }
 
 /** An expression that is no plain path; what it does stands in for what JMESPath would. */
-export function expression<T>(text: string, evaluate: (document: T) => unknown): Expression {
-  return { text, path: undefined, evaluate: (document) => evaluate(document as T) };
+export function expression(text: string, evaluate: (document: never) => unknown): Expression {
+  return { text, path: undefined, evaluate: (document) => evaluate(document as never) };
 }
