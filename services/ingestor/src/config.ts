@@ -3,7 +3,7 @@ import { kafkaSettingsFromEnv, type KafkaSettings } from "@apispool/kafka-log/se
 import { createHash } from "node:crypto";
 import type { SourceConfig } from "./config/source-config.js";
 import type { SourceParts } from "./poll/source-parts.js";
-import { parsePath } from "./json-path.js";
+import { parsePath } from "./extract/json-path.js";
 import { constant, pathExpression } from "./legacy.js";
 
 export interface IngestorConfig {

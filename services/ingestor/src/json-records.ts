@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
-import { type JsonPath, valueAt } from "./json-path.js";
-import { elementSpans, spanAt } from "./json-spans.js";
+import { type JsonPath, valueAt } from "./extract/json-path.js";
+import { elementSpans, spanAt } from "./extract/json-spans.js";
 import { PollError } from "./poll-error.js";
 
 /** Larger ones go to the dead letters; the topics take a little more, for key and headers. */

@@ -3,7 +3,7 @@ import type { Expression, SourceConfig, Template } from "./config/source-config.
 import type { OpenPage } from "./extract/page.js";
 import { poll } from "./http-poll.js";
 import { extractRecords, contentHash } from "./json-records.js";
-import { valueAt } from "./json-path.js";
+import { valueAt } from "./extract/json-path.js";
 import type { Paginator } from "./paging/paginator.js";
 import type { SourceParts } from "./poll/source-parts.js";
 

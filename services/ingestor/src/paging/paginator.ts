@@ -7,7 +7,8 @@ import type { HttpResponse } from "../http/http-client.js";
 export type PageToken =
   | null
   | { readonly url: string }
-  | { readonly cursor: string }
+  /** `param`: the query parameter that `auto` has found it belongs into. */
+  | { readonly cursor: string; readonly param?: string }
   | { readonly page: number }
   | { readonly offset: number };
 

@@ -23,7 +23,7 @@ export function spanAt(json: Buffer, path: JsonPath, from = 0): Span | undefined
   for (const name of path) {
     const found =
       json[span.start] === OPEN_BRACE
-        ? memberSpan(json, span, name)
+        ? memberSpans(json, span).get(name)
         : json[span.start] === OPEN_BRACKET && /^(?:0|[1-9]\d*)$/.test(name)
           ? elementSpans(json, span)[Number(name)]
           : undefined;
@@ -46,22 +46,22 @@ export function elementSpans(json: Buffer, array: Span): Span[] {
   return spans;
 }
 
-/** The last member of that name: the one that JSON.parse takes where a name occurs twice. */
-function memberSpan(json: Buffer, object: Span, name: string): Span | undefined {
-  let found: Span | undefined;
+/** The members of the object that a span holds: the last one where a name occurs twice, as JSON.parse takes it. */
+export function memberSpans(json: Buffer, object: Span): Map<string, Span> {
+  const members = new Map<string, Span>();
   let at = skipSpace(json, object.start + 1);
   while (json[at] !== CLOSE_BRACE) {
     const nameEnd = stringEnd(json, at);
-    const matches = JSON.parse(json.toString("utf8", at, nameEnd)) === name;
     const span = valueSpan(json, skipSpace(json, nameEnd) + 1);
-    if (matches) found = span;
+    members.set(JSON.parse(json.toString("utf8", at, nameEnd)) as string, span);
     at = skipSpace(json, span.end);
     if (json[at] === COMMA) at = skipSpace(json, at + 1);
   }
-  return found;
+  return members;
 }
 
-function valueSpan(json: Buffer, from: number): Span {
+/** The value that begins at a byte or behind the white space there. */
+export function valueSpan(json: Buffer, from: number): Span {
   const start = skipSpace(json, from);
   const first = json[start];
   if (first === QUOTE) return { start, end: stringEnd(json, start) };
