@@ -52,7 +52,9 @@ function parse(text: string): Syntax {
   for (const name of functionsIn(syntax)) {
     if (jmespath.isRegistered(name)) continue;
     const known = jmespath.getRegisteredFunctions();
-    throw new ExpressionError(`there is no function ${name}()${didYouMean(name, known)}; there are ${known.sort().join(", ")}`);
+    throw new ExpressionError(
+      `there is no function ${name}()${didYouMean(name, known)}; there are ${known.sort().join(", ")}`,
+    );
   }
   return syntax;
 }
@@ -79,6 +81,9 @@ function search(text: string, syntax: Syntax, document: unknown): unknown {
     // The library also finds what JavaScript adds to an object.
     return typeof found === "function" || found === undefined ? null : found;
   } catch (error) {
-    throw new PollError(`"${text}" cannot be evaluated here: ${describeError(error)}`, { kind: "config", cause: error });
+    throw new PollError(`"${text}" cannot be evaluated here: ${describeError(error)}`, {
+      kind: "config",
+      cause: error,
+    });
   }
 }

@@ -32,7 +32,8 @@ export function interpolate(text: string, lookup: Lookup): Interpolated {
       continue;
     }
     const value = lookup(variable) ?? fallback;
-    if (value === undefined) problems.push(`the variable ${variable} is not set; set it, or write \${${variable}:-default}`);
+    if (value === undefined)
+      problems.push(`the variable ${variable} is not set; set it, or write \${${variable}:-default}`);
     else pieces.push({ variable, value });
   }
   if (done < text.length || pieces.length === 0) pieces.push(text.slice(done));

@@ -9,10 +9,10 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best;
 }
 
-/** `; did you mean "interval"?`, or nothing. */
+/** ` (did you mean "interval"?)`, or nothing. */
 export function didYouMean(word: string, known: readonly string[]): string {
   const meant = nearest(word, known);
-  return meant === undefined ? "" : `; did you mean "${meant}"?`;
+  return meant === undefined ? "" : ` (did you mean "${meant}"?)`;
 }
 
 /** Levenshtein's distance. */

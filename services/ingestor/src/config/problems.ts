@@ -24,9 +24,7 @@ export class Problems {
 
   /** In the order of the file. */
   list(): readonly string[] {
-    return [...this.#found]
-      .sort(([, a], [, b]) => a.line - b.line || a.column - b.column)
-      .map(([text]) => text);
+    return [...this.#found].sort(([, a], [, b]) => a.line - b.line || a.column - b.column).map(([text]) => text);
   }
 }
 

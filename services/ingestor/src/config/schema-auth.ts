@@ -24,7 +24,10 @@ export const apiKey = keys({
 });
 
 export const oauth2 = keys({
-  type: kind("oauth2_client_credentials", "A token of a token endpoint (RFC 6749, 4.4), renewed before it ends and after a 401."),
+  type: kind(
+    "oauth2_client_credentials",
+    "A token of a token endpoint (RFC 6749, 4.4), renewed before it ends and after a 401.",
+  ),
   token_url: text({ title: "an http:// or https:// address", description: "The token endpoint." }),
   client_id: text({ description: "The client." }),
   client_secret: secret({ description: "Its secret." }),

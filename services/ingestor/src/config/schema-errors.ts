@@ -1,6 +1,6 @@
 import type { ErrorObject } from "ajv";
 import { didYouMean } from "./nearest.js";
-import { isInterpolated, type MapNode, type Node, nodeAt, type NodePath } from "./node.js";
+import { isInterpolated, type MapNode, type Node, nodeAt, type NodePath, plain } from "./node.js";
 import type { Place } from "./problems.js";
 import { isSecretName } from "./secret-names.js";
 
@@ -38,7 +38,8 @@ function meant(errors: readonly ErrorObject[]): readonly ErrorObject[] {
       continue;
     }
     const inside = kept.filter(({ schemaPath }) => schemaPath.startsWith(`${error.schemaPath}/`));
-    const branchOf = ({ schemaPath }: ErrorObject): string => schemaPath.slice(error.schemaPath.length + 1).split("/")[0] ?? "";
+    const branchOf = ({ schemaPath }: ErrorObject): string =>
+      schemaPath.slice(error.schemaPath.length + 1).split("/")[0] ?? "";
     const others = new Set(inside.filter((inner) => isOtherShape(inner, error)).map(branchOf));
     const right = new Set(inside.map(branchOf).filter((branch) => !others.has(branch)));
     for (const inner of inside) kept.splice(kept.indexOf(inner), 1);
@@ -72,9 +73,15 @@ function fault(error: ErrorObject, root: MapNode): readonly Fault[] {
   }
   if (error.propertyName !== undefined) {
     const name = error.propertyName;
-    return [{ path: [...path, name], place: keyPlace(node, name), what: `the name is not allowed; it must be ${allowed(schema)}` }];
+    return [
+      {
+        path: [...path, name],
+        place: keyPlace(node, name),
+        what: `the name is not allowed; it must be ${allowed(schema)}`,
+      },
+    ];
   }
-  if (/^min(Length|Items|Properties)$/.test(error.keyword) && isEmpty(node)) {
+  if (isEmpty(node) && (/^min(Length|Items)$/.test(error.keyword) || plain(node) === null)) {
     return [{ path, place: node.place, what: `is empty; must be ${allowed(schema)}` }];
   }
   return [{ path, place: node.place, what: `${shown(node, path)} is wrong; must be ${allowed(schema)}` }];
@@ -97,7 +104,8 @@ function wrongType(path: NodePath, node: Node, params: Readonly<Record<string, u
   const kinds = (schema.oneOf ?? []).map((variant) => String(variant.properties?.["type"]?.const));
   const type = node.kind === "map" ? node.entries.get("type")?.node : undefined;
   // That it is missing is said by "required".
-  if (type === undefined) return { path, place: node.place, what: `type is missing; it must be one of ${kinds.join(", ")}` };
+  if (type === undefined)
+    return { path, place: node.place, what: `type is missing; it must be one of ${kinds.join(", ")}` };
   const guess = isInterpolated(type) ? "" : didYouMean(String(params["tagValue"]), kinds);
   const what = `${shown(type, [...path, "type"])} is wrong${guess}; must be one of ${kinds.join(", ")}`;
   return { path, place: type.place, what };
@@ -113,13 +121,13 @@ function allowed({ title, type }: Schema): string {
 function shown(node: Node, path: NodePath): string {
   if (node.kind !== "scalar") return node.kind === "map" ? "a map" : "a list";
   const inSecret = path.some((step) => step === "auth" || step === "headers" || step === "proxy");
-  if (isInterpolated(node) || inSecret || isSecretName(String(path.at(-1)))) return "the value";
-  if (node.value === null) return "nothing";
+  const hidden = isSecretName(String(path.at(-1))) || (inSecret && path.at(-1) !== "type");
+  if (isInterpolated(node) || hidden) return "the value";
   return node.source.length > 60 ? "the value" : typeof node.value === "string" ? `"${node.source}"` : node.source;
 }
 
 function isEmpty(node: Node): boolean {
-  if (node.kind === "scalar") return node.value === "";
+  if (node.kind === "scalar") return node.value === "" || node.value === null;
   return node.kind === "list" ? node.items.length === 0 : node.entries.size === 0;
 }
 

@@ -5,7 +5,10 @@ const kind = <const T extends string>(type: T, description: string) => Type.Lite
 
 const common = {
   max_pages: Type.Optional(
-    whole(1, 1_000_000, { description: "The most pages of one poll; the next poll goes on behind them.", default: 1000 }),
+    whole(1, 1_000_000, {
+      description: "The most pages of one poll; the next poll goes on behind them.",
+      default: 1000,
+    }),
   ),
   stop_when: Type.Optional(
     expression({

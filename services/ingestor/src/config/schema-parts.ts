@@ -11,7 +11,10 @@ export interface About {
 }
 
 /** A map of known keys; every other key is an error. */
-export function keys<P extends TProperties>(properties: P, about: About & { readonly title?: string } = {}): TObject<P> {
+export function keys<P extends TProperties>(
+  properties: P,
+  about: About & { readonly title?: string } = {},
+): TObject<P> {
   return Type.Object(properties, { additionalProperties: false, ...about });
 }
 

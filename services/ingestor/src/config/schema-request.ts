@@ -12,7 +12,10 @@ export const body = Type.Union(
   [
     keys({ json: Type.Unknown({ description: "Any value; its texts are templates. GraphQL: query and variables." }) }),
     keys({
-      form: mapOf(scalar(), anyName, { title: "a map of fields", description: "Sent as a form; values are templates." }),
+      form: mapOf(scalar(), anyName, {
+        title: "a map of fields",
+        description: "Sent as a form; values are templates.",
+      }),
     }),
     keys({
       text: Type.String({ description: "A template.", title: "text" }),
@@ -65,11 +68,14 @@ export const tls = keys(
 
 /** How it is reached. */
 export const networkKeys = {
-  timeout: Type.Optional(duration({ description: "The longest a whole request may take, its body included.", default: "30s" })),
+  timeout: Type.Optional(
+    duration({ description: "The longest a whole request may take, its body included.", default: "30s" }),
+  ),
   connect_timeout: Type.Optional(duration({ description: "The longest that connecting may take.", default: "10s" })),
   max_bytes: Type.Optional(
     size({
-      description: "The largest answer that is taken, decompressed. At most 512MiB for json and xml, 1024GiB for ndjson and csv.",
+      description:
+        "The largest answer that is taken, decompressed. At most 512MiB for json and xml, 1024GiB for ndjson and csv.",
       default: "64MiB",
     }),
   ),
@@ -108,7 +114,9 @@ export const scheduleKeys = {
       examples: ["*/5 * * * *"],
     }),
   ),
-  time_zone: Type.Optional(text({ title: "an IANA time zone such as Europe/Berlin", description: "Of `cron`.", default: "UTC" })),
+  time_zone: Type.Optional(
+    text({ title: "an IANA time zone such as Europe/Berlin", description: "Of `cron`.", default: "UTC" }),
+  ),
   jitter: Type.Optional(
     Type.Number({
       minimum: 0,

@@ -1,7 +1,18 @@
 import Type, { type Static } from "typebox";
 import { auth } from "./schema-auth.js";
 import { cursor, pagination } from "./schema-pagination.js";
-import { duration, durationOrForever, expression, flag, keys, mapOf, oneOf, size, text, whole } from "./schema-parts.js";
+import {
+  duration,
+  durationOrForever,
+  expression,
+  flag,
+  keys,
+  mapOf,
+  oneOf,
+  size,
+  text,
+  whole,
+} from "./schema-parts.js";
 import { networkKeys, requestKeys, scheduleKeys } from "./schema-request.js";
 
 export const csv = keys(
@@ -21,22 +32,31 @@ export const csv = keys(
   { title: "a map of delimiter, header, columns", description: "With `format: csv`.", default: {} },
 );
 
-const id = Type.Union([expression({}), Type.Array(expression({}), { minItems: 1 })], {
+const id = Type.Union([expression({}), Type.Array(expression({}), { minItems: 1, title: "a list of expressions" })], {
   title: "an expression, or a list of them",
-  description: "What a record is known by; a list is joined. Where not given: `id` if it is there, else the content's hash.",
+  description:
+    "What a record is known by; a list is joined. Where not given: `id` if it is there, else the content's hash.",
 });
 
 /** What becomes of the answer. */
 const extractKeys = {
   format: Type.Optional(
-    oneOf(["json", "ndjson", "csv", "xml"], { description: "What the answer is. Atom and RSS are xml.", default: "json" }),
+    oneOf(["json", "ndjson", "csv", "xml"], {
+      description: "What the answer is. Atom and RSS are xml.",
+      default: "json",
+    }),
   ),
   charset: Type.Optional(
-    text({ title: "a character set such as utf-8 or latin1", description: "In place of the one that the answer names." }),
+    text({
+      title: "a character set such as utf-8 or latin1",
+      description: "In place of the one that the answer names.",
+    }),
   ),
   csv: Type.Optional(csv),
   records: Type.Optional(
-    expression({ description: "Where the list of records is. Where not given: the document itself, or its only list." }),
+    expression({
+      description: "Where the list of records is. Where not given: the document itself, or its only list.",
+    }),
   ),
   id: Type.Optional(id),
   event_time: Type.Optional(expression({ description: "Where a record tells when it happened." })),
@@ -46,7 +66,7 @@ const extractKeys = {
     expression({ description: "What is kept of a record. All of it unless given, byte for byte." }),
   ),
   max_record_bytes: Type.Optional(
-    size({ description: "A larger record goes to the dead letters.", default: "16MiB" }),
+    size({ description: "A larger record goes to the dead letters; Kafka has to take it.", default: "1MB" }),
   ),
 };
 
@@ -60,21 +80,34 @@ export const rateLimit = keys(
 
 export const retry = keys(
   {
-    max_attempts: Type.Optional(whole(1, 100, { description: "Tries of one request in a poll, the first included.", default: 5 })),
-    initial: Type.Optional(duration({ description: "The first pause; it doubles, with full jitter.", default: "500ms" })),
+    max_attempts: Type.Optional(
+      whole(1, 100, { description: "Tries of one request in a poll, the first included.", default: 5 }),
+    ),
+    initial: Type.Optional(
+      duration({ description: "The first pause; it doubles, with full jitter.", default: "500ms" }),
+    ),
     max: Type.Optional(duration({ description: "The longest pause.", default: "1m" })),
     open_after: Type.Optional(
-      whole(1, 1000, { description: "Failed polls in a row after which only one probe every `max` is made.", default: 5 }),
+      whole(1, 1000, {
+        description: "Failed polls in a row after which only one probe every `max` is made.",
+        default: 5,
+      }),
     ),
   },
-  { title: "a map of max_attempts, initial, max, open_after", description: "What happens after a failure.", default: {} },
+  {
+    title: "a map of max_attempts, initial, max, open_after",
+    description: "What happens after a failure.",
+    default: {},
+  },
 );
 
 export const topic = keys(
   {
     partitions: Type.Optional(whole(1, 10_000, { description: "Of a topic that is created.", default: 1 })),
     retention: Type.Optional(durationOrForever({ description: "How long records are kept.", default: "forever" })),
-    replication: Type.Optional(whole(1, 100, { description: "Copies of each partition. The broker's default unless given." })),
+    replication: Type.Optional(
+      whole(1, 100, { description: "Copies of each partition. The broker's default unless given." }),
+    ),
   },
   { title: "a map of partitions, retention, replication", description: "The records' topic.", default: {} },
 );
@@ -106,7 +139,9 @@ export const source = keys(
         description: "Requests are made for each of that source's records: `{{ parent.id }}`.",
       }),
     ),
-    autostart: Type.Optional(flag({ description: "Whether to poll where nobody ever said Start or Stop.", default: false })),
+    autostart: Type.Optional(
+      flag({ description: "Whether to poll where nobody ever said Start or Stop.", default: false }),
+    ),
   },
   about,
 );

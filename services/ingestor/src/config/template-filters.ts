@@ -118,16 +118,21 @@ export function textOf(value: Exclude<Value, { kind: "missing" }>, label: string
 /** Percent-encodes everything that has a meaning in an address. */
 export function encodeText(text: string): string {
   // A half of a surrogate pair has no encoding; it becomes the replacement character, as in every UTF-8 encoder.
-  return encodeURIComponent(text.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\uFFFD"));
+  return encodeURIComponent(
+    text.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\uFFFD"),
+  );
 }
 
 function timeOf(value: Exclude<Value, { kind: "missing" }>, { label, unit }: FilterContext): number {
   if (value.kind === "time") return value.ms;
   const ms = parseTime(textOf(value, label), unit);
   if (ms === undefined) {
-    throw new PollError(`${label} formats or moves a value that is no time; RFC 3339, a date or seconds since 1970 are`, {
-      kind: "config",
-    });
+    throw new PollError(
+      `${label} formats or moves a value that is no time; RFC 3339, a date or seconds since 1970 are`,
+      {
+        kind: "config",
+      },
+    );
   }
   return ms;
 }

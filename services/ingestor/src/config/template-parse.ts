@@ -30,7 +30,7 @@ type Unit = string | { readonly variable: string; readonly value: string };
 
 /** Takes a text apart at its `{{ … }}`. */
 export function parseTemplate(pieces: readonly Piece[]): readonly Part[] {
-  return new Parser(pieces.flatMap((piece): Unit[] => (typeof piece === "string" ? [...piece] : [piece]))).parts();
+  return new Parser(pieces.flatMap((piece): Unit[] => (typeof piece === "string" ? piece.split("") : [piece]))).parts();
 }
 
 const heads = ["cursor", "now", "last_poll"] as const;
@@ -115,7 +115,8 @@ class Parser {
     this.#spaces();
     if (!this.#skip("(")) return undefined;
     this.#spaces();
-    const argument = this.#quoted() ?? this.#number() ?? this.#fail("a text in quotes or a number is expected behind (");
+    const argument =
+      this.#quoted() ?? this.#number() ?? this.#fail("a text in quotes or a number is expected behind (");
     this.#spaces();
     if (!this.#skip(")")) this.#fail(") is expected");
     return argument;
@@ -160,7 +161,7 @@ class Parser {
   }
 
   #skip(text: string): boolean {
-    if (![...text].every((character, index) => this.#units[this.#at + index] === character)) return false;
+    if (!text.split("").every((character, index) => this.#units[this.#at + index] === character)) return false;
     this.#at += text.length;
     return true;
   }

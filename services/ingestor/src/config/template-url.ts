@@ -25,7 +25,9 @@ export function compileUrl(pieces: readonly Piece[], context: UrlContext): UrlTe
   const [first] = fills;
   if (first?.kind === "value" && first.head.kind === "parent" && first.filters.includes("raw")) {
     if (context.allowHosts.length === 0) {
-      throw new TemplateError("the whole address comes out of the parent's record; name the hosts it may lead to in allow_hosts");
+      throw new TemplateError(
+        "the whole address comes out of the parent's record; name the hosts it may lead to in allow_hosts",
+      );
     }
     return { ...template, fromAnswer: true, render: (values) => renderForeign(fills, values, context) };
   }
@@ -47,7 +49,8 @@ function literalOrigin(fills: readonly Fill[]): string {
   if (firstValue !== -1 && authority?.[2] === undefined) {
     throw new TemplateError("scheme and host cannot be filled in: write them out, with a / behind them");
   }
-  if (authority?.[1]?.includes("@") === true) throw new TemplateError("must be without user and password; write them below auth");
+  if (authority?.[1]?.includes("@") === true)
+    throw new TemplateError("must be without user and password; write them below auth");
   if (!URL.canParse(authority?.[0] ?? "")) throw new TemplateError("has no host that there could be");
   const literal = fills.map((fill) => (fill.kind === "literal" ? fill.text : "x")).join("");
   const hash = literal.indexOf("#");
@@ -77,7 +80,12 @@ function renderUrl(fills: readonly Fill[], origin: string, values: TemplateValue
   return url.href;
 }
 
-function filledIn(fill: Extract<Fill, { kind: "value" }>, values: TemplateValues, context: UrlContext, inPath: boolean) {
+function filledIn(
+  fill: Extract<Fill, { kind: "value" }>,
+  values: TemplateValues,
+  context: UrlContext,
+  inPath: boolean,
+) {
   const value = present(fill.value(values), fill, context);
   const text = textOf(value, context.label);
   if (inPath && text === "") throw failure(context, "fills in an empty text, which would lead to another path");

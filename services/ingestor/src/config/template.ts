@@ -25,7 +25,12 @@ export interface CompiledTemplate extends Template {
 /** A template's part, ready to be filled in. */
 export type Fill =
   | { readonly kind: "literal"; readonly text: string }
-  | { readonly kind: "value"; readonly head: Head; readonly filters: readonly string[]; value(values: TemplateValues): Value };
+  | {
+      readonly kind: "value";
+      readonly head: Head;
+      readonly filters: readonly string[];
+      value(values: TemplateValues): Value;
+    };
 
 /** Compiles a text for a header, a parameter or a body. Throws TemplateError. */
 export function compileTemplate(pieces: readonly Piece[], context: TemplateContext): CompiledTemplate {
@@ -35,7 +40,8 @@ export function compileTemplate(pieces: readonly Piece[], context: TemplateConte
   }
   return {
     ...template,
-    render: (values) => fills.map((fill) => (fill.kind === "literal" ? fill.text : filled(fill, values, context))).join(""),
+    render: (values) =>
+      fills.map((fill) => (fill.kind === "literal" ? fill.text : filled(fill, values, context))).join(""),
   };
 }
 
@@ -58,7 +64,7 @@ export function compileFills(
 
 /** Fails where there is nothing to fill in. */
 export function present(value: Value, { head }: { readonly head: Head }, { label }: TemplateContext) {
-  if (!isMissing(value)) return value as Exclude<Value, { kind: "missing" }>;
+  if (!isMissing(value)) return value;
   const name = head.kind === "parent" ? `parent.${head.path.join(".")}` : head.kind;
   throw new PollError(`${label} has no value for ${name}; give it one with | default('…')`, { kind: "config" });
 }
@@ -79,7 +85,10 @@ function compilePart(part: Part, context: TemplateContext): Fill {
     head: part.head,
     filters: filters.map(({ name }) => name),
     value(values) {
-      return filters.reduce<Value>((value, filter) => filter.apply(value, { label: context.label, unit }), read(values));
+      return filters.reduce<Value>(
+        (value, filter) => filter.apply(value, { label: context.label, unit }),
+        read(values),
+      );
     },
   };
 }

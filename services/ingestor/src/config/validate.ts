@@ -46,8 +46,8 @@ function coerced(root: MapNode): MapNode {
 }
 
 function asType(text: string, error: ErrorObject): number | boolean | undefined {
-  const types = [error.schema as string | readonly string[]].flat();
-  if (types.includes("boolean") && /^(true|false)$/.test(text.trim())) return text.trim() === "true";
-  const numeric = types.includes("number") || types.includes("integer");
+  const types = new Set([error.schema as string | readonly string[]].flat());
+  if (types.has("boolean") && /^(true|false)$/.test(text.trim())) return text.trim() === "true";
+  const numeric = types.has("number") || types.has("integer");
   return numeric && /^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : undefined;
 }

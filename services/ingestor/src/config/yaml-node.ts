@@ -14,12 +14,16 @@ export function readYaml(text: string, file: string, lookup: Lookup, problems: P
     return { position: `${file}:${line}:${col}`, key, line, column: col };
   };
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: "1.2" });
-  for (const error of document.errors) problems.add(place(error.pos[0], ""), `is no YAML: ${hint(error.message, text)}`);
+  for (const error of document.errors)
+    problems.add(place(error.pos[0], ""), `is no YAML: ${hint(error.message, text)}`);
   if (problems.any) return undefined;
   const root = new Reader(document, place, lookup, problems).node(document.contents, "", undefined);
   if (root.kind === "map") return root;
   const empty = root.kind === "scalar" && root.value === null;
-  problems.add(root.place, `${empty ? "is empty" : "is not a map of keys"}; write sources: with at least one source below it`);
+  problems.add(
+    root.place,
+    `${empty ? "is empty" : "is not a map of keys"}; write sources: with at least one source below it`,
+  );
   return undefined;
 }
 
