@@ -87,8 +87,7 @@ function requireDocument(source: At<SourceFile>, at: At<PaginationFile>, problem
   if (format === "json" || format === "xml") return;
   const readers = new Set(["stop_when", "path", "has_more", "total_pages", "total"]);
   for (const [key, , place] of at.entries()) {
-    if (readers.has(key))
-      problems.add(place, `reads the answer's document, but ${format} has none; leave ${key} out`);
+    if (readers.has(key)) problems.add(place, `reads the answer's document, but ${format} has none; leave ${key} out`);
   }
   const from = (at as At<Partial<Static<typeof cursorPaging>>>).get("from");
   if (from !== undefined && "body" in from.value) {
