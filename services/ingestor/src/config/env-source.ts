@@ -27,7 +27,7 @@ export function sourceFromEnv(env: EnvReader, problems: Problems): MapNode {
   const name = env.string("SOURCE_NAME", "default");
   const entries = new Map<string, MapEntry>();
   if (env.string("SOURCE_URL") === undefined) {
-    problems.add(
+    problems.addLast(
       placeOf("SOURCE_URL"),
       "must be set: the http:// or https:// address of the API to poll; or write apispool.yaml",
     );

@@ -12,10 +12,18 @@ export interface Place {
 /** Collects everything that is wrong with a configuration, so that a person corrects it in one go. */
 export class Problems {
   readonly #found = new Map<string, Place>();
+  readonly #settled = new Set<string>();
 
   /** Says the same of the same place only once: a default is shared by many sources. */
   add(place: Place, what: string): void {
-    this.#found.set(`${describePlace(place)}: ${what}`, place);
+    const where = describePlace(place);
+    if (!this.#settled.has(where)) this.#found.set(`${where}: ${what}`, place);
+  }
+
+  /** There is no value to speak of here: whatever else is found wrong with it would be noise. */
+  addLast(place: Place, what: string): void {
+    this.add(place, what);
+    this.#settled.add(describePlace(place));
   }
 
   get any(): boolean {

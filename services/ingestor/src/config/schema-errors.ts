@@ -6,7 +6,7 @@ import { isSecretName } from "./secret-names.js";
 
 /** Something that the schema does not allow. */
 export interface Fault {
-  /** What is taken away, so that the rest can be looked at. */
+  /** What is taken away, so that the rest can be looked at; empty: nothing. */
   readonly path: NodePath;
   readonly place: Place;
   /** What was wrong; what is allowed. */
@@ -75,7 +75,8 @@ function fault(error: ErrorObject, root: MapNode): readonly Fault[] {
     const name = error.propertyName;
     return [
       {
-        path: [...path, name],
+        // It stays: what is below it is looked at all the same.
+        path: [],
         place: keyPlace(node, name),
         what: `the name is not allowed; it must be ${allowed(schema)}`,
       },

@@ -112,7 +112,7 @@ export const topic = keys(
   { title: "a map of partitions, retention, replication", description: "The records' topic.", default: {} },
 );
 
-const dedup = keys(
+export const dedup = keys(
   { window: Type.Optional(whole(1, 5_000_000, { description: "How many ids are remembered.", default: 100_000 })) },
   { title: "a map such as {window: 100000}", description: "An unchanged record is not written again.", default: {} },
 );

@@ -107,7 +107,7 @@ class Reader {
       return { kind: "scalar", place, value: known, source: text, pieces: [text] };
     }
     const { pieces, problems } = interpolate(value, this.#lookup);
-    for (const problem of problems) this.#problems.add(place, problem);
+    if (problems.length > 0) this.#problems.addLast(place, problems.join("; "));
     const text = filledIn(pieces);
     return { kind: "scalar", place, value: text, source: text, pieces };
   }
