@@ -25,10 +25,13 @@ export interface SourceConfig {
    * under another one is not used for the next request.
    */
   readonly fingerprint: string;
+  /** Hash of the whole source, secrets included; only to be compared, and only within this process. */
+  readonly revision: string;
 }
 
 /** Text with places to fill in: `{{ cursor | default('2020-01-01') }}`. Compiled once, rendered for every request. */
 export interface Template {
+  /** As it stands in the file, no variable filled in: for showing, never for sending. */
   readonly text: string;
   /** Whether there is nothing to fill in. */
   readonly constant: boolean;
@@ -38,7 +41,10 @@ export interface Template {
 
 /** What templates can speak of. Times are milliseconds since the Unix epoch. */
 export interface TemplateValues {
-  /** The high-water mark less its overlap; undefined before the first record. */
+  /**
+   * The high-water mark less its overlap; undefined before the first record. A time may come in any form: templates
+   * write it in the source's.
+   */
   readonly cursor: string | undefined;
   readonly lastPoll: number | undefined;
   readonly now: number;
@@ -49,6 +55,11 @@ export interface TemplateValues {
 export interface RequestConfig {
   readonly method: "GET" | "POST" | "PUT" | "PATCH";
   readonly url: Template;
+  /** The address as it can be shown and written into records: secrets hidden, placeholders as they are. */
+  readonly shownUrl: string;
+  /** The whole address comes out of the parent's record: to be sent as `fromAnswer`. */
+  readonly urlFromAnswer: boolean;
+  /** Names as they were written. */
   readonly headers: readonly (readonly [name: string, value: Template])[];
   readonly query: readonly (readonly [name: string, value: Template])[];
   readonly body: BodyConfig | undefined;
@@ -190,7 +201,7 @@ export interface CursorConfig {
   /** The field whose greatest value is remembered. */
   readonly field: Expression;
   readonly type: "time" | "number" | "string";
-  /** Before the first record. */
+  /** Before the first record; times as RFC 3339. */
   readonly initial: string | undefined;
   /** How far back the next request begins, for what arrives late: milliseconds for times, a number for numbers. */
   readonly overlap: number;
