@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from "@jest/glo
 import { ActualState, DesiredState } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { HealthCheckResponse_ServingStatus as Status } from "@apispool/contracts/health/v1/health_pb.js";
 import { reasonOf } from "@apispool/common/errors.js";
-import { path } from "./testing/source-config.js";
+import { path } from "./testing/expressions.js";
 import { FakeApi } from "./testing/fake-api.js";
 import { Harness, type TestIngestor, eventually, headerOf } from "./testing/harness.js";
 
@@ -205,17 +205,17 @@ describe("the ingestor", () => {
     expect(letters.map(({ value }) => String(value))).toEqual(['{"no":1}', "7"]);
     expect(letters.map((letter) => headerOf(letter, "apispool-reason"))).toEqual([
       'it has no id at "id"',
-      "it is a number, not an object",
+      'it has no id at "id"',
     ]);
   });
 
   it.each([
-    [200, "<!DOCTYPE html><title>Sign in</title>", "web page or XML, not JSON .*<!DOCTYPE html><title>Sign in"],
+    [200, "<!DOCTYPE html><title>Sign in</title>", "web page, not JSON .*<!DOCTYPE html><title>Sign in"],
     [200, '[{"id":1},{"id"', "not valid JSON"],
-    [200, '{"a":[{}],"b":[{}]}', 'several lists; set SOURCE_RECORDS .*"a", "b"'],
+    [200, '{"a":[{}],"b":[{}]}', 'several lists; set records .*"a", "b"'],
     [500, "boom", "HTTP 500"],
-    [401, "", "HTTP 401.*SOURCE_HEADERS"],
-    [404, "", "HTTP 404.*SOURCE_URL"],
+    [401, "", "HTTP 401.*check auth"],
+    [404, "", "HTTP 404.*check url"],
   ])("backs off from an answer %s %s, says why, and recovers by itself", async (code, body, text) => {
     api.answer((_request, response) => response.writeHead(code).end(body));
     const ingestor = await harness.ready({ url: api.url });

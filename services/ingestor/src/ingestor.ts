@@ -11,13 +11,14 @@ import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";
 import { backoffMs } from "./backoff.js";
-import type { IngestorConfig } from "./config.js";
+import type { IngestorConfig } from "./config/load.js";
 import type { SourceConfig } from "./config/source-config.js";
 import { ControlLog, readControl } from "./control/control-log.js";
 import { SourceSet } from "./control/source-set.js";
 import { StatusLog, readStatus } from "./control/status-log.js";
 import { TopicTail } from "./control/topic-tail.js";
 import { sleep } from "./deadline.js";
+import type { HttpClientDeps } from "./http/create-http-client.js";
 import { Lease } from "./lease/lease.js";
 import { workerControl } from "./service.js";
 import { recordsTotal } from "./state/source-state.js";
@@ -36,7 +37,11 @@ export interface RunningIngestor extends RunningServer {
  * Starts the ingestor: its gRPC server at once, its work as soon as Kafka can be reached. Until then it is NOT_SERVING
  * and its methods answer UNAVAILABLE.
  */
-export async function startIngestor(config: IngestorConfig, log: Logger): Promise<RunningIngestor> {
+export async function startIngestor(
+  config: Omit<IngestorConfig, "file">,
+  log: Logger,
+  http?: HttpClientDeps,
+): Promise<RunningIngestor> {
   const settings: KafkaSettings = { ...config.kafka, log };
   const { brokers } = settings;
   const names = namesFor(settings.topicPrefix);
@@ -72,7 +77,7 @@ export async function startIngestor(config: IngestorConfig, log: Logger): Promis
     owner,
     brokers,
     log,
-    ...(config.makeParts === undefined ? {} : { makeParts: config.makeParts }),
+    ...(http === undefined ? {} : { http }),
     count: () => sources.names.length,
     stillOurs: async (name, signal) => (await lease.confirm(signal)) && sources.held.includes(name),
     onChange: (name) => sources.changed(name),
@@ -172,7 +177,13 @@ export async function startIngestor(config: IngestorConfig, log: Logger): Promis
     port: server.port,
     async reload(next) {
       // Before anything runs that needs them. Topics of sources that are gone stay: there are records in them.
-      if (ready) await ensureTopics(kafka, brokers, next.flatMap((source) => sourceTopics(names, source)), log);
+      if (ready)
+        await ensureTopics(
+          kafka,
+          brokers,
+          next.flatMap((source) => sourceTopics(names, source)),
+          log,
+        );
       if (sources.configure(next) && ready) lease.sourcesChanged();
     },
     async stop() {

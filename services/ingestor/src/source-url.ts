@@ -13,19 +13,7 @@ export function displayUrl(address: string): string {
   return url.href;
 }
 
-/** The CloudEvents source of an API's records: its address without user, password and query. */
-export function eventSource(address: string): string {
-  const url = new URL(address);
-  return `${url.origin}${url.pathname}`;
-}
-
-/** A configured address as it can be shown: its templates stay as they are written. */
-export function displayTemplate(text: string): string {
-  return URL.canParse(text) ? displayUrl(text).replaceAll("%7B%7B", "{{").replaceAll("%7D%7D", "}}") : text;
-}
-
-/** The CloudEvents source of a configured address: templates and what follows them left out. */
-export function templateSource(text: string): string {
-  const constant = text.split("{{", 1)[0] ?? "";
-  return URL.canParse(constant) ? eventSource(constant) : constant;
+/** The CloudEvents source of an API's records: its address as it is shown, without query. */
+export function eventSource(shownUrl: string): string {
+  return shownUrl.split(/[?#]/, 1)[0] ?? shownUrl;
 }

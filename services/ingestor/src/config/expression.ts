@@ -1,6 +1,6 @@
 import jmespath from "@jmespath-community/jmespath";
 import { describeError } from "@apispool/common/errors.js";
-import { valueAt } from "../json-path.js";
+import { valueAt } from "../extract/json-path.js";
 import { PollError } from "../poll-error.js";
 import { didYouMean } from "./nearest.js";
 import type { Expression } from "./source-config.js";

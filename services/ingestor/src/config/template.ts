@@ -1,4 +1,4 @@
-import { valueAt } from "../json-path.js";
+import { valueAt } from "../extract/json-path.js";
 import { PollError } from "../poll-error.js";
 import { asWritten, type Piece, withoutSecret } from "./interpolate.js";
 import type { CursorConfig, Template, TemplateValues } from "./source-config.js";

@@ -59,12 +59,15 @@ export class SourceSet {
     const before = this.#entries;
     const entries = configs.map((config): [string, SourceEntry] => {
       const old = before.get(config.name);
-      return old !== undefined && same(old.config, config) ? [config.name, old] : [config.name, this.#enter(config, old)];
+      return old !== undefined && old.config.revision === config.revision
+        ? [config.name, old]
+        : [config.name, this.#enter(config, old)];
     });
     this.#entries = new Map(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
     for (const [name, old] of before) if (!this.#entries.has(name)) void old.close();
     if (this.#ready && !this.#closed) this.#assign();
-    for (const name of this.#entries.keys()) if (this.#entries.get(name) !== before.get(name)) this.#changed(name, true);
+    for (const name of this.#entries.keys())
+      if (this.#entries.get(name) !== before.get(name)) this.#changed(name, true);
     return this.names.join("\n") !== [...before.keys()].join("\n");
   }
 
@@ -170,8 +173,17 @@ export class SourceSet {
     const onAbort = (): void => wake?.();
     this.#events.on("change", onChange);
     signal.addEventListener("abort", onAbort);
+    const told = new Map<string, string>();
+    // What changes may leave the status as it was.
+    const news = (statuses: readonly SourceStatusInit[]): SourceStatusInit[] =>
+      statuses.filter((status) => {
+        const text = JSON.stringify(status, (_key, value: unknown) => (typeof value === "bigint" ? `${value}` : value));
+        const isNew = told.get(status.source ?? "") !== text;
+        told.set(status.source ?? "", text);
+        return isNew;
+      });
     try {
-      yield this.statuses(asked);
+      yield news(this.statuses(asked));
       for (;;) {
         signal.throwIfAborted();
         if (changes.size === 0) {
@@ -182,7 +194,8 @@ export class SourceSet {
         // A source that was removed meanwhile has no status.
         const changed = [...changes].filter((name) => this.#entries.has(name));
         changes.clear();
-        if (changed.length > 0) yield this.statuses(changed);
+        const statuses = changed.length === 0 ? [] : news(this.statuses(changed));
+        if (statuses.length > 0) yield statuses;
       }
     } finally {
       this.#events.off("change", onChange);
@@ -289,11 +302,6 @@ export class SourceSet {
       { retryAfterMs: 1000 },
     );
   }
-}
-
-/** What is compiled has its text, so that two configurations are the same where they read the same. */
-function same(a: SourceConfig, b: SourceConfig): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 function shuttingDown(): Error {

@@ -133,7 +133,12 @@ export class StatusLog {
 export type PublishedInit = Omit<PublishedStatus, "status"> & { readonly status: SourceStatusInit };
 
 function encode({ owner, applied, quiet, status }: PublishedInit): string {
-  return JSON.stringify({ owner, applied, quiet, status: toJson(SourceStatusSchema, create(SourceStatusSchema, status)) });
+  return JSON.stringify({
+    owner,
+    applied,
+    quiet,
+    status: toJson(SourceStatusSchema, create(SourceStatusSchema, status)),
+  });
 }
 
 /** What a record of the status topic says; undefined for what says nothing that is understood here. */

@@ -54,7 +54,11 @@ export class TopicTail {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        const positions = [...this.#offsets].map(([topic, offset]): PartitionOffset => ({ topic, partition: 0, offset }));
+        const positions = [...this.#offsets].map(([topic, offset]): PartitionOffset => ({
+          topic,
+          partition: 0,
+          offset,
+        }));
         const answers = await this.#log.fetch(positions, {
           maxBytes: 2 * MAX_BYTES,
           maxBytesPerPartition: MAX_BYTES,

@@ -54,7 +54,10 @@ export class Lease {
       rebalanceMs: REBALANCE_MS,
       describe: () => pack({ owner, sources: sources(), holds: holds() } satisfies Described),
       assign: (members) => {
-        const described = members.map(({ memberId, memberMetadata }) => ({ memberId, ...readDescribed(memberMetadata) }));
+        const described = members.map(({ memberId, memberMetadata }) => ({
+          memberId,
+          ...readDescribed(memberMetadata),
+        }));
         const shares = share(described satisfies Candidate[]);
         const ids = described.map(({ owner: { id } }) => id);
         return new Map([...shares].map(([memberId, list]) => [memberId, pack({ sources: list, members: ids })]));

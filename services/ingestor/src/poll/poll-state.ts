@@ -1,11 +1,6 @@
+import type { Validators } from "../http/conditional.js";
 import type { ResumeAt } from "../extract/page.js";
 import type { PageToken } from "../paging/paginator.js";
-
-/** What makes a request conditional (RFC 9110, 13): the answer is 304 where nothing changed. */
-export interface Validators {
-  readonly etag?: string;
-  readonly lastModified?: string;
-}
 
 /** What is remembered of a poll's first page. */
 export interface FirstPage {

@@ -1,10 +1,13 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { SourceConfig } from "../config/source-config.js";
 import type { ItemBatch } from "../extract/page.js";
+import { ResumeMismatch } from "../extract/resume-mismatch.js";
+import { conditionalHeaders, freshForMs, validatorsOf } from "../http/conditional.js";
 import type { HttpRequest, HttpResponse } from "../http/http-client.js";
+import { withRetries } from "../http/retry.js";
+import type { HighWater } from "../paging/high-water.js";
 import type { PageToken } from "../paging/paginator.js";
 import { PollError } from "../poll-error.js";
-import { freshForMs } from "./freshness.js";
 import type { Found, PollSink } from "./poll-sink.js";
 import type { FirstPage, ParentItem, PollState, Progress } from "./poll-state.js";
 import { renderRequest } from "./request.js";
@@ -22,6 +25,8 @@ export interface PollEvents {
   onPart?: (counts: PartCounts) => void;
   /** A page begins; from 1. */
   onPage?: (page: number) => void;
+  /** A request has failed, and is made again after so many milliseconds. */
+  onRetry?: (error: PollError, waitMs: number) => void;
 }
 
 export interface PartCounts {
@@ -81,19 +86,22 @@ export async function poll(options: PollOptions): Promise<PollOutcome> {
     events?.onPage?.(walk.progress.pages + 1);
     const first = walk.atStart;
     const response = await walk.fetch();
-    if (first) freshFor = freshForMs(response.headers);
+    if (first) freshFor = freshForMs(response.headers, options.now());
     if (response.status === 304) {
-      response.body.destroy();
+      // Read to its end, which is at once: a body that is destroyed takes its connection with it.
+      response.body.on("error", () => undefined).resume();
       return { notModified: true, pages, written, items, more: false, freshForMs: freshFor };
     }
     let page: PageOutcome;
     try {
       page = await walk.take(response);
     } catch (error) {
-      options.sink.rollback();
-      throw error;
-    } finally {
       response.body.destroy();
+      options.sink.rollback();
+      if (!(error instanceof ResumeMismatch)) throw error;
+      walk.readWhole();
+      pages -= 1;
+      continue;
     }
     written += page.written;
     items += page.items;
@@ -113,6 +121,7 @@ class Walk {
   #resumed: boolean;
   /** Hash of the first page's request. */
   #question = "";
+  readonly #highWater: HighWater | undefined;
   progress: Progress;
 
   constructor(options: PollOptions) {
@@ -128,6 +137,7 @@ class Walk {
       progress.item?.offset === parent?.item.offset;
     this.#resumed = goesOn;
     this.progress = goesOn ? progress : this.#begin(now());
+    this.#highWater = parent === undefined ? parts.newHighWater?.(this.progress.highWater) : undefined;
   }
 
   get atStart(): boolean {
@@ -147,7 +157,10 @@ class Walk {
     if (token === null) this.#question = questionOf(request);
     const conditional = { ...request, headers: { ...request.headers, ...this.#conditions() } };
     try {
-      const response = await parts.http.send(conditional, signal);
+      const response = await withRetries(config.retry, async () => parts.http.send(conditional, signal), signal, {
+        budget: parts.budget,
+        ...(events?.onRetry === undefined ? {} : { onRetry: events.onRetry }),
+      });
       events?.onAnswer?.(response.status);
       return response;
     } catch (error) {
@@ -155,6 +168,12 @@ class Walk {
       await this.#forgetPlace(error);
       throw error;
     }
+  }
+
+  /** The page is another one than the one that was begun: it is asked for again, and read from its beginning. */
+  readWhole(): void {
+    const { resume: _other, ...progress } = this.progress;
+    this.progress = progress;
   }
 
   /** Reads a page and writes what is new of it. */
@@ -180,7 +199,8 @@ class Walk {
     signal.throwIfAborted();
     const items = part.itemsDone;
     const { token, first } = this.progress;
-    if (token === null) this.progress = { ...this.progress, first: firstPage(response, page.hash(), items, this.#question) };
+    if (token === null)
+      this.progress = { ...this.progress, first: firstPage(response, page.hash(), items, this.#question) };
     let next: PageToken | undefined;
     let circle: unknown;
     try {
@@ -211,7 +231,8 @@ class Walk {
           ? config.pagination.limit
           : undefined;
     const allNew = items > 0 && newRecords + newLetters >= items;
-    const full = pageSize === undefined ? allNew && parts.highWater !== undefined : items >= pageSize && newRecords > 0;
+    const full =
+      pageSize === undefined ? allNew && parts.newHighWater !== undefined : items >= pageSize && newRecords > 0;
     return { next, items, written: newRecords, full };
   }
 
@@ -239,7 +260,7 @@ class Walk {
   #begin(now: number): Progress {
     const { parts, parent } = this.#options;
     const { highWater, lastPollAt } = this.#before;
-    const cursor = parts.highWater?.forRequest(parent === undefined ? highWater : undefined);
+    const cursor = parts.newHighWater?.(parent === undefined ? highWater : undefined).next(now);
     return {
       poll: randomUUID().slice(0, 8),
       values: {
@@ -255,22 +276,17 @@ class Walk {
   }
 
   /** Only the same question may be asked conditionally, and only where the answer to it has been read to its end. */
-  #conditions(): Record<string, string> {
+  #conditions(): Readonly<Record<string, string>> {
     const { first, progress } = this.#before;
     if (!this.atStart || progress !== undefined || first === undefined || first.question !== this.#question) return {};
-    const { etag, lastModified } = first.validators;
-    return {
-      ...(etag === undefined ? {} : { "if-none-match": etag }),
-      ...(lastModified === undefined ? {} : { "if-modified-since": lastModified }),
-    };
+    return conditionalHeaders(first.validators);
   }
 
   #raise(batch: ItemBatch): void {
-    const { highWater } = this.#options.parts;
-    if (highWater === undefined || this.#options.parent !== undefined) return;
-    let mark = this.progress.highWater;
-    for (const { cursor } of batch.records) mark = highWater.later(mark, cursor);
-    if (mark !== undefined) this.progress = { ...this.progress, highWater: mark };
+    if (this.#highWater === undefined) return;
+    for (const { cursor } of batch.records) this.#highWater.observe(cursor);
+    const { value } = this.#highWater;
+    if (value !== undefined) this.progress = { ...this.progress, highWater: value };
   }
 
   /**
@@ -326,14 +342,5 @@ function questionOf({ method, url, body }: HttpRequest): string {
 }
 
 function firstPage(response: HttpResponse, hash: string, items: number, question: string): FirstPage {
-  const { etag, "last-modified": lastModified } = response.headers;
-  return {
-    validators: {
-      ...(etag === undefined ? {} : { etag }),
-      ...(lastModified === undefined ? {} : { lastModified }),
-    },
-    question,
-    hash,
-    items,
-  };
+  return { question, validators: validatorsOf(response.headers), hash, items };
 }

@@ -2,15 +2,9 @@ import type { BodyConfig, JsonTemplate, RequestConfig, TemplateValues } from "..
 import type { HttpRequest } from "../http/http-client.js";
 import type { PagePatch } from "../paging/paginator.js";
 
-const USER_AGENT = "apispool/0.1";
-
 /** The request for one page: the configured one, filled in, and changed as the page asks for. */
-export function renderRequest(
-  config: RequestConfig,
-  values: TemplateValues,
-  patch: PagePatch,
-): HttpRequest {
-  const headers: Record<string, string> = { "user-agent": USER_AGENT };
+export function renderRequest(config: RequestConfig, values: TemplateValues, patch: PagePatch): HttpRequest {
+  const headers: Record<string, string> = {};
   for (const [name, value] of config.headers) headers[name.toLowerCase()] = value.render(values);
   const body = config.body === undefined ? undefined : renderBody(config.body, values, patch.body ?? {});
   if (body !== undefined) headers["content-type"] ??= body.contentType;
@@ -20,7 +14,7 @@ export function renderRequest(
     url: renderUrl(config, values, patch),
     headers,
     ...(body === undefined ? {} : { body: body.bytes }),
-    fromAnswer: patch.url !== undefined,
+    fromAnswer: patch.url !== undefined || config.urlFromAnswer,
   };
 }
 

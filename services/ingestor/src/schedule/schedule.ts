@@ -42,7 +42,7 @@ export class Schedule {
 
   /** When to poll for the first time, not before so many milliseconds from now. */
   first(delayMs: number): Due {
-    if (this.#cron !== undefined) return this.#nextRun(this.#cron, 0);
+    if (this.#config.kind === "cron") return this.#nextRun(0);
     this.#base = this.#clock.mono() + delayMs;
     return this.#at(this.#base);
   }
@@ -56,8 +56,8 @@ export class Schedule {
       return this.#at(now);
     }
     const notBefore = now + freshForMs;
-    if (this.#cron !== undefined) return this.#nextRun(this.#cron, freshForMs);
-    const { intervalMs = 0, jitter, adaptive } = this.#config as Extract<ScheduleConfig, { kind: "interval" }>;
+    if (this.#config.kind === "cron") return this.#nextRun(freshForMs);
+    const { intervalMs, jitter, adaptive } = this.#config;
     const least = intervalMs / ADAPTIVE_FACTOR;
     this.#pause = !adaptive ? intervalMs : news ? least : Math.min(intervalMs, Math.max(least, this.#pause * 2));
     this.#base = Math.max(this.#base + this.#pause, now);
@@ -75,11 +75,11 @@ export class Schedule {
     return { left: () => mono - this.#clock.mono() };
   }
 
-  #nextRun(cron: Cron, notBeforeMs: number): Due {
-    const now = this.#clock.wall();
-    const next = cron.nextRun(new Date(now + notBeforeMs));
+  #nextRun(notBeforeMs: number): Due {
+    const cron = this.#cron;
+    const next = cron?.nextRun(new Date(this.#clock.wall() + notBeforeMs)) ?? null;
     // An expression that never comes again, such as one for 30 February.
-    if (next === null) return { left: () => Number.MAX_SAFE_INTEGER };
+    if (cron === undefined || next === null) return { left: () => Number.MAX_SAFE_INTEGER };
     const after = cron.nextRun(next)?.getTime() ?? next.getTime();
     const moved = next.getTime() + this.#clock.random() * this.#config.jitter * (after - next.getTime());
     return { left: () => moved - this.#clock.wall() };

@@ -20,6 +20,7 @@ const MOST_REMEMBERED = 250_000;
 const SETTLE_MS = 2000;
 /** How long an open transaction is waited for before it is ended by force, in milliseconds. */
 const BRIEFLY_MS = 20;
+const GLANCE_MS = 500;
 /** Kafka ends an open transaction in less. In milliseconds. */
 const PATIENTLY_MS = 20_000;
 
@@ -111,6 +112,11 @@ export class SourceLog implements PollSink {
     }
     await this.#fence();
     this.#position = await this.#find(PATIENTLY_MS);
+  }
+
+  /** As {@link look}, without ending what others have begun: only to be looked at. */
+  async glance(): Promise<void> {
+    this.#position = await this.#find(GLANCE_MS).catch(async () => this.#find(PATIENTLY_MS));
   }
 
   stage(batch: Pick<ItemBatch, "records" | "deadLetters">): Found {
@@ -284,4 +290,3 @@ export class SourceLog implements PollSink {
     return this.#position;
   }
 }
-

@@ -10,7 +10,7 @@ import type { LogReader, LogRecord } from "@apispool/kafka-log/log-reader.js";
 import { readToEnd } from "@apispool/kafka-log/read-to-end.js";
 import { createKafka, type KafkaSettings } from "@apispool/kafka-log/settings.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";
-import type { IngestorConfig } from "../config.js";
+import type { IngestorConfig } from "../config/load.js";
 import { type SimpleSource, sourceConfig } from "./source-config.js";
 import { startIngestor } from "../ingestor.js";
 
@@ -50,7 +50,7 @@ export class Harness {
     sources: SimpleSource | readonly SimpleSource[],
     kafka: Partial<KafkaSettings> = {},
   ): Promise<TestIngestor> {
-    const config: IngestorConfig = {
+    const config: Omit<IngestorConfig, "file"> = {
       address: "127.0.0.1:0",
       kafka: { ...this.settings(), ...kafka },
       sources: [sources].flat().map((source) => sourceConfig(source)),

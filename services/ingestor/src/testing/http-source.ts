@@ -17,7 +17,15 @@ export class TestClient {
     const text = { text: url, constant: true, render: () => url };
     this.client = createHttpClient(
       {
-        request: { method: "GET", url: text, headers: [], query: [], body: undefined },
+        request: {
+          method: "GET",
+          url: text,
+          shownUrl: url,
+          urlFromAnswer: false,
+          headers: [],
+          query: [],
+          body: undefined,
+        },
         auth: { type: "none" },
         rateLimit: undefined,
         network: {

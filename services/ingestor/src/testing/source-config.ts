@@ -1,4 +1,5 @@
-import type { Expression, SourceConfig, Template } from "../config/source-config.js";
+import type { SourceConfig, Template } from "../config/source-config.js";
+import { displayUrl } from "../source-url.js";
 
 /** Text without anything to fill in. */
 export function constant(text: string): Template {
@@ -19,20 +20,6 @@ export interface SimpleSource extends Partial<Omit<SourceConfig, "request" | "sc
   readonly schedule?: SourceConfig["schedule"];
   readonly pagination?: SourceConfig["pagination"];
   readonly extract?: Partial<SourceConfig["extract"]>;
-}
-
-/** A plain path as an expression. */
-export function path(text: string): Expression {
-  const names = text.split(".");
-  const evaluate = (document: unknown): unknown => {
-    let at = document;
-    for (const name of names) {
-      if (typeof at !== "object" || at === null || !Object.hasOwn(at, name)) return null;
-      at = (at as Readonly<Record<string, unknown>>)[name];
-    }
-    return at;
-  };
-  return { text, path: names, evaluate };
 }
 
 /** A whole configuration of a source that is polled every 30 ms. */
@@ -60,7 +47,16 @@ export function sourceConfig(simple: SimpleSource): SourceConfig {
     parent: undefined,
     autostart: false,
     ...rest,
-    request: { method: "GET", url: constant(url), headers: [], query: [], body: undefined, ...request },
+    request: {
+      method: "GET",
+      url: constant(url),
+      shownUrl: displayUrl(url),
+      urlFromAnswer: false,
+      headers: [],
+      query: [],
+      body: undefined,
+      ...request,
+    },
     extract: {
       format: "json",
       charset: undefined,
@@ -74,6 +70,7 @@ export function sourceConfig(simple: SimpleSource): SourceConfig {
       maxRecordBytes: 8 * 1024 * 1024,
       ...extract,
     },
-  } satisfies Omit<SourceConfig, "fingerprint">;
-  return { ...config, fingerprint: simple.fingerprint ?? JSON.stringify([config.request, config.extract, config.pagination]) };
+  } satisfies Omit<SourceConfig, "fingerprint" | "revision">;
+  const fingerprint = simple.fingerprint ?? JSON.stringify([config.request, config.extract, config.pagination]);
+  return { ...config, fingerprint, revision: JSON.stringify(config) };
 }

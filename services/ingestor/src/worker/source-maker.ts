@@ -1,19 +1,24 @@
 import type { Kafka } from "kafkajs";
 import type { Logger } from "@apispool/common/logger.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
+import { toKafkaError } from "@apispool/kafka-log/retry.js";
 import type { Names } from "@apispool/kafka-log/topics.js";
 import type { SourceConfig } from "../config/source-config.js";
+import type { HttpClientDeps } from "../http/create-http-client.js";
+import { orAborted } from "../deadline.js";
 import type { Made } from "../control/source-entry.js";
-import { legacyParts } from "../legacy.js";
-import type { SourceParts } from "../poll/source-parts.js";
+import { Children } from "../poll/children.js";
+import { poll } from "../poll/poll.js";
+import { type SourceParts, createParts } from "../poll/source-parts.js";
 import { type Clock, systemClock } from "../schedule/clock.js";
-import { templateSource } from "../source-url.js";
+import { eventSource } from "../source-url.js";
 import { ProducerPool } from "../state/producer-pool.js";
 import { SourceLog } from "../state/source-log.js";
 import type { Owner } from "../state/source-state.js";
 import { StateIndex } from "../state/state-index.js";
 import { TopicMap } from "../state/topic-map.js";
-import { Worker } from "./worker.js";
+import { trySource } from "../try/try-source.js";
+import { type PollSource, Worker } from "./worker.js";
 
 /** So many sources begin at once; more are spread out. */
 const AT_ONCE = 20;
@@ -28,7 +33,7 @@ export interface MakerOptions {
   readonly brokers: readonly string[];
   readonly log: Logger;
   readonly clock?: Clock;
-  readonly makeParts?: (config: SourceConfig) => SourceParts;
+  readonly http?: HttpClientDeps;
   /** How many sources there are. */
   readonly count: () => number;
   readonly stillOurs: (source: string, signal: AbortSignal) => Promise<boolean>;
@@ -64,10 +69,10 @@ export class SourceMaker {
         brokers,
         log,
         clock: this.#clock,
+        pollSource: this.#pollSource(config),
         onChange: () => onChange(name),
         stillOurs: async (signal) => stillOurs(name, signal),
-        firstDelayMs: () =>
-          count() <= AT_ONCE ? 0 : this.#clock.random() * Math.min(intervalMs, count() * SPREAD_MS),
+        firstDelayMs: () => (count() <= AT_ONCE ? 0 : this.#clock.random() * Math.min(intervalMs, count() * SPREAD_MS)),
       },
       after,
     );
@@ -83,13 +88,47 @@ export class SourceMaker {
   }
 
   parts(config: SourceConfig): SourceParts {
-    return (this.#options.makeParts ?? legacyParts)(config);
+    return createParts(config, this.#options.http);
+  }
+
+  /** Polls once and writes nothing; whether the source runs makes no difference. */
+  async try(
+    config: SourceConfig,
+    limits: { readonly maxPages: number; readonly maxRecords: number; readonly signal: AbortSignal },
+  ): Promise<Awaited<ReturnType<typeof trySource>>> {
+    const parts = this.parts(config);
+    const known = this.openLog(config);
+    try {
+      await orAborted(known.glance(), limits.signal);
+      return await trySource({
+        config,
+        parts,
+        poll: this.#pollSource(config),
+        known,
+        now: this.#clock.wall,
+        ...limits,
+      });
+    } catch (error) {
+      limits.signal.throwIfAborted();
+      throw toKafkaError(error, this.#options.brokers);
+    } finally {
+      parts.http.close();
+      await known.settle(true);
+    }
+  }
+
+  #pollSource({ parent }: SourceConfig): PollSource {
+    if (parent === undefined) return poll;
+    const { reader, names } = this.#options;
+    const topic = names.records(parent.source);
+    const partitions = async (): Promise<readonly number[]> => this.#topics.partitions(topic);
+    return new Children({ log: reader, topic, parent: parent.source, partitions }).poll;
   }
 
   openLog(config: SourceConfig): SourceLog {
     const { kafka, reader, names, owner } = this.#options;
     const { name, dedupWindow, request } = config;
-    const source = { name, dedupWindow, origin: templateSource(request.url.text) };
+    const source = { name, dedupWindow, origin: eventSource(request.shownUrl) };
     return new SourceLog({
       kafka,
       log: reader,

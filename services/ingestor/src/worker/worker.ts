@@ -6,11 +6,12 @@ import { type PollEvents, type PollOptions, type PollOutcome, poll } from "../po
 import type { SourceParts } from "../poll/source-parts.js";
 import type { Clock } from "../schedule/clock.js";
 import { type Due, Schedule } from "../schedule/schedule.js";
-import { displayTemplate } from "../source-url.js";
 import { FencedError, OutdatedError, type SourceLog } from "../state/source-log.js";
 import { judge } from "./failures.js";
 import { type WorkerState, type WorkerStatus, newCounters } from "./worker-status.js";
 
+/** An API must not be able to put a source to sleep for a year. In milliseconds. */
+const LONGEST_FRESH_MS = 3_600_000;
 /** Timers longer than this are set anew, so that a jump of the wall clock is noticed. In milliseconds. */
 const LONGEST_SLEEP_MS = 30_000;
 
@@ -47,7 +48,6 @@ interface Run {
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #counters = newCounters();
-  readonly #url: string;
   #state: WorkerState = { kind: "stopped" };
   #since = Date.now();
   #page = 0;
@@ -59,13 +59,12 @@ export class Worker {
   constructor(options: WorkerOptions, after: Promise<void> = Promise.resolve()) {
     this.#options = options;
     this.#before = after;
-    this.#url = displayTemplate(options.config.request.url.text);
   }
 
   get status(): WorkerStatus {
     return {
       source: this.#options.config.name,
-      url: this.#url,
+      url: this.#options.config.request.shownUrl,
       state: this.#state,
       since: this.#since,
       counters: this.#counters,
@@ -172,7 +171,11 @@ export class Worker {
       const news = this.#counters.recordsSinceStart > written;
       // What the API says of its answer counts only where the next request is the same one.
       const same = config.request.url.constant && config.request.query.every(([, value]) => value.constant);
-      const due = schedule.next({ more: outcome.more, news, freshForMs: same ? outcome.freshForMs : 0 });
+      const due = schedule.next({
+        more: outcome.more,
+        news,
+        freshForMs: same ? Math.min(outcome.freshForMs, LONGEST_FRESH_MS) : 0,
+      });
       this.#enter({ kind: "idle", nextPollAt: Date.now() + Math.max(0, due.left()) });
       return due;
     } catch (error) {
@@ -195,7 +198,14 @@ export class Worker {
     counters.lastHttpStatus = 0;
     const events: PollEvents = {
       onAnswer: (status) => (counters.lastHttpStatus = status),
-      onPage: (page) => (this.#page = page),
+      onPage: (page) => {
+        this.#page = page;
+        if (this.#state.kind !== "polling") this.#enter({ kind: "polling" });
+      },
+      onRetry: (error, waitMs) => {
+        this.#tellError(error.message, error);
+        this.#enter({ kind: "backing_off", nextPollAt: Date.now() + waitMs });
+      },
       onPart: ({ written, duplicates, deadLetters }) => {
         counters.recordsSinceStart += written;
         counters.duplicatesDropped += duplicates;
@@ -250,18 +260,23 @@ export class Worker {
 
   /** Tells how long to wait, in milliseconds. */
   #failed(error: unknown): number {
-    const { config, brokers, clock, log } = this.#options;
+    const { config, brokers, clock } = this.#options;
     const counters = this.#counters;
     counters.consecutiveFailures += 1;
     const { text, pauseMs } = judge(error, counters.consecutiveFailures, config.retry, brokers, clock.random);
-    // A failure that lasts is said once; the status has how often.
-    if (counters.lastError !== text) {
+    this.#tellError(text, error);
+    return pauseMs;
+  }
+
+  /** A failure that lasts is said once; the status has how often. */
+  #tellError(text: string, error: unknown): void {
+    const { config, log } = this.#options;
+    if (this.#counters.lastError !== text) {
       log.warn({ source: config.name, err: error instanceof PollError ? undefined : error }, text);
     } else {
       log.debug({ source: config.name, err: error }, text);
     }
-    counters.lastError = text;
-    return pauseMs;
+    this.#counters.lastError = text;
   }
 
   #enter(state: WorkerState): void {
