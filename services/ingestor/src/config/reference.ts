@@ -105,10 +105,12 @@ function kinds(schema: unknown, without: readonly string[]): string {
   return [...heading, ...lines].join("\n");
 }
 
-function table(properties: Readonly<Record<string, JsonSchema>>, required: readonly string[] = []): string {
-  return [...heading, ...Object.entries(properties).map(([key, it]) => row(key, it, required.includes(key)))].join(
-    "\n",
-  );
+/** The builder's types say what a value is, not that it is a schema. */
+function table(keys: Readonly<Record<string, object>>, required: readonly string[] = []): string {
+  return [
+    ...heading,
+    ...Object.entries(keys).map(([key, it]) => row(key, it as JsonSchema, required.includes(key))),
+  ].join("\n");
 }
 
 const heading = ["| key | what | default | meaning |", "| --- | --- | --- | --- |"];
