@@ -66,8 +66,8 @@ function withoutUser(address: string, entries: Map<string, MapEntry>): void {
         variable,
         new Map([
           ["type", part("basic")],
-          ["username", part(decodeURIComponent(url.username))],
-          ["password", part(decodeURIComponent(url.password))],
+          ["username", part(decoded(url.username))],
+          ["password", part(decoded(url.password))],
         ]),
       ),
     ),
@@ -75,6 +75,15 @@ function withoutUser(address: string, entries: Map<string, MapEntry>): void {
   url.username = "";
   url.password = "";
   entries.set("url", part(url.href));
+}
+
+/** A percent sign that encodes nothing stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function headersFromEnv(env: EnvReader, problems: Problems): MapNode | undefined {

@@ -131,6 +131,12 @@ describe("SOURCE_* variables", () => {
     ]);
   });
 
+  it("may have any password in the address", () => {
+    expect(load({ SOURCE_URL: "http://me:50%@x.test/" }).sources[0]?.auth).toMatchObject({
+      password: { value: "50%" },
+    });
+  });
+
   it("have defaults but for the address", () => {
     expect(load({ SOURCE_URL: "https://x.test/a" }).sources).toMatchObject([
       { name: "default", schedule: { intervalMs: 2000 }, autostart: false, dedupWindow: 100_000 },

@@ -38,11 +38,14 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
 
   const reload = (): void => {
     seen = contentHash(file);
+    let config: IngestorConfig;
     try {
-      onConfig(load());
+      config = load();
     } catch (error) {
       onProblems(error instanceof ConfigError ? error.problems : [`${file}: ${describeError(error)}`]);
+      return;
     }
+    onConfig(config);
   };
   const look = (): void => {
     arm();
