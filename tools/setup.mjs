@@ -1,6 +1,6 @@
 // What has to be there before anything can run: the packages and the build. Plain JavaScript for any Node from 18 on,
 // because it runs on a fresh clone. The rest runs on the Node that the packages bring.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -44,16 +44,51 @@ export function run(command, args, options = {}) {
   });
 }
 
-/** npm that is told to end ends the shell between it and this process, which then hears nothing of it. */
+/**
+ * npm that is told to end ends the shell between it and this process, which then hears nothing of it. npm that is killed
+ * leaves even the shell behind.
+ */
 function whenNpmIsGone(then) {
   if (process.env.npm_lifecycle_event === undefined) return undefined;
   const parent = process.ppid;
+  const npm = behindShell(parent);
   const timer = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (process.ppid === parent && (npm === undefined || isAlive(npm))) return;
     clearInterval(timer);
     then();
   }, 200);
   return timer;
+}
+
+/** The parent of a process, when that is the shell in which npm runs a script; some shells give way to the script. */
+function behindShell(pid) {
+  try {
+    const { parent, args } = process.platform === "linux" ? fromProc(pid) : fromPs(pid);
+    return / -c .*node tools\//.test(args) ? parent : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function fromProc(pid) {
+  // "pid (name) state parent …", where the name may hold anything.
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const [, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return { parent: Number(parent), args: readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ") };
+}
+
+function fromPs(pid) {
+  const text = execFileSync("ps", ["-ww", "-o", "ppid=,args=", "-p", String(pid)], { encoding: "utf8" }).trim();
+  return { parent: Number.parseInt(text, 10), args: text };
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === "EPERM";
+  }
 }
 
 /** Installs what package-lock.json says, unless that is what is there. */

@@ -36,6 +36,7 @@ describe("the earthquake catalogue, played again", () => {
     for (let at = now; at < now + 40 * 60_000; at += 60_000) {
       for (const { id } of feed("all_day", at).features) seen.add(id);
     }
+    expect(quakes).toHaveLength(1707);
     const names = new Set([...seen].map((id) => id.slice(0, id.lastIndexOf("-"))));
     expect(names).toEqual(new Set(quakes.map((q) => q.id)));
     expect(new Set([...seen].map((id) => id.slice(id.lastIndexOf("-")))).size).toBeGreaterThan(1);

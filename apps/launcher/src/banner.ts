@@ -1,4 +1,12 @@
-import type { Stack } from "./stack.js";
+/** What runs, as far as a person wants to know it. */
+export interface Ready {
+  readonly gatewayUrl: string;
+  /** Each service's own address (host:port); undefined where only the gateway can be reached. */
+  readonly services?: { readonly ingestor: string; readonly reader: string };
+  /** Where Kafka is, and whose it is. */
+  readonly kafka: string;
+  readonly source: { readonly name: string; readonly url: string; readonly demo: boolean };
+}
 
 export interface BannerOptions {
   /** Whether grpcurl is there; otherwise it is said how to get it. */
@@ -9,20 +17,19 @@ export interface BannerOptions {
 }
 
 /** What a person can type next. */
-export function banner(stack: Stack, { grpcurl, tookMs, bold }: BannerOptions): string {
-  const at = stack.gatewayUrl.replace("http://", "").replace("127.0.0.1", "localhost");
-  const { source, localKafka } = stack;
-  const kafka =
-    localKafka === undefined
-      ? `${stack.kafkaBrokers} (yours: KAFKA_BROKERS)`
-      : `${stack.kafkaBrokers} (local; data in ${localKafka.dataDir}, log in ${localKafka.logFile})`;
+export function banner(
+  { gatewayUrl, services, kafka, source }: Ready,
+  { grpcurl, tookMs, bold }: BannerOptions,
+): string {
+  const at = gatewayUrl.replace("http://", "").replace("127.0.0.1", "localhost");
   const lines = [
     "",
     bold(`Apispool is ready (${(tookMs / 1000).toFixed(1)} s).`),
     "",
     `  gateway    http://${at}  HTTP/JSON, gRPC, gRPC-Web, Connect`,
-    `  ingestor   ${stack.ingestorAddress}  gRPC`,
-    `  reader     ${stack.readerAddress}  gRPC`,
+    ...(services === undefined
+      ? []
+      : [`  ingestor   ${services.ingestor}  gRPC`, `  reader     ${services.reader}  gRPC`]),
     `  Kafka      ${kafka}`,
     `  source     ${source.name}: ${source.url}`,
     ...(source.demo

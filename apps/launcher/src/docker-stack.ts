@@ -1,7 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import type { Ready } from "./banner.js";
 import { runCommand } from "./command.js";
+import { freePort } from "./ports.js";
 import type { Variables } from "./services.js";
+import { type Source, sourceVariables } from "./source.js";
 
 /** Whether a Docker engine answers and has the compose plugin. */
 export async function dockerIsThere(signal?: AbortSignal): Promise<boolean> {
@@ -10,16 +13,26 @@ export async function dockerIsThere(signal?: AbortSignal): Promise<boolean> {
   return (await runCommand("docker", ["compose", "version"], options)).code === 0;
 }
 
+export interface DockerStackOptions {
+  /** The checkout, with docker-compose.yml. */
+  readonly root: string;
+  readonly env: Variables;
+  readonly source: Source;
+  /** Where the gateway is published; 0 takes a free port. */
+  readonly port: number;
+  readonly signal: AbortSignal;
+  readonly onReady: (ready: Ready) => Promise<void>;
+}
+
 /**
  * Everything in containers, for a machine with Docker and without Java. Rejects when that fails. The logs go on until
  * the signal; then the containers are taken down, the data stays in its volume.
  */
-export async function runInDocker(
-  root: string,
-  env: Variables,
-  signal: AbortSignal,
-  onReady: () => void,
-): Promise<void> {
+export async function runInDocker({ root, source, signal, onReady, ...options }: DockerStackOptions): Promise<void> {
+  const port = options.port === 0 ? await freePort() : options.port;
+  const polled = sourceVariables(source, "demo:8099", options.env);
+  // Empty is not the same as absent here: docker-compose.yml has the demo's as a default.
+  const env = { SOURCE_EVENT_TIME: "", ...options.env, ...polled, PORT: String(port) };
   const compose = async (args: readonly string[], stop?: AbortSignal): Promise<number | null> => {
     const child = spawn("docker", ["compose", ...args], { cwd: root, env, stdio: "inherit", detached: true });
     const abort = (): void => void child.kill("SIGTERM");
@@ -35,7 +48,11 @@ export async function runInDocker(
     const code = await compose(["up", "--build", "--detach", "--wait"], signal);
     signal.throwIfAborted();
     if (code !== 0) throw new Error(`docker compose up ended with ${code ?? "a signal"}`);
-    onReady();
+    await onReady({
+      gatewayUrl: `http://localhost:${port}`,
+      kafka: "in its container, data in the volume `kafka`",
+      source: { name: polled["SOURCE_NAME"] ?? "", url: polled["SOURCE_URL"] ?? "", demo: source.kind === "demo" },
+    });
     await compose(["logs", "--follow", "--tail", "0"], signal);
   } finally {
     await compose(["down"]);

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { runCommand } from "./command.js";
+import type { Variables } from "./services.js";
 
 /** The oldest Java that Kafka 4.x brokers run on. */
 const oldestJava = 17;
@@ -10,14 +11,9 @@ export interface Java {
 }
 
 /** The Java that is there (JAVA_HOME, else PATH), when it is new enough; otherwise what is wrong with it. */
-export async function findJava(
-  env: Readonly<Record<string, string | undefined>>,
-  signal?: AbortSignal,
-): Promise<Java | { readonly problem: string }> {
-  const home = env["JAVA_HOME"];
-  const candidates = [...(home === undefined || home === "" ? [] : [join(home, "bin", "java")]), "java"];
+export async function findJava(env: Variables, signal?: AbortSignal): Promise<Java | { readonly problem: string }> {
   let problem = "there is no Java";
-  for (const command of candidates) {
+  for (const command of javaCandidates(env)) {
     const { code, text } = await runCommand(command, ["-version"], signal === undefined ? {} : { signal });
     if (code !== 0) continue;
     const version = Number(/version "(?:1\.)?(\d+)/.exec(text)?.[1] ?? Number.NaN);
@@ -25,4 +21,10 @@ export async function findJava(
     problem = `${command} is Java ${Number.isNaN(version) ? "of an unknown version" : version}`;
   }
   return { problem };
+}
+
+/** JAVA_HOME's, where it is set; then the one on PATH. */
+export function javaCandidates(env: Variables): readonly string[] {
+  const home = env["JAVA_HOME"];
+  return [...(home === undefined || home === "" ? [] : [join(home, "bin", "java")]), "java"];
 }

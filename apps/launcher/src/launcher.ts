@@ -1,9 +1,11 @@
+import { once } from "node:events";
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
-import { delimiter, join, resolve } from "node:path";
+import { delimiter, join } from "node:path";
 import { ConfigError, EnvReader } from "@apispool/common/env.js";
-import { banner } from "./banner.js";
+import { type Ready, banner } from "./banner.js";
 import { FolderInUseError } from "./broker-registry.js";
+import { launcherConfigFromEnv } from "./config.js";
 import { dockerIsThere, runInDocker } from "./docker-stack.js";
 import { KafkaUnavailableError } from "./kafka-libs.js";
 import { launcherName, terminalOutput } from "./output.js";
@@ -11,10 +13,8 @@ import { PortTakenError } from "./ports.js";
 import { NotReadyError } from "./ready.js";
 import type { Variables } from "./services.js";
 import { sourceFromEnv } from "./source.js";
-import { type StackOptions, startStack } from "./stack.js";
+import { type Stack, type StackOptions, startStack } from "./stack.js";
 import { Supervisor } from "./supervisor.js";
-
-const root = resolve(import.meta.dirname, "../../..");
 
 /** Several signals within this time (milliseconds) are one Ctrl-C: npm and the start script pass it on, too. */
 const sameCtrlCMs = 700;
@@ -23,34 +23,42 @@ const sameCtrlCMs = 700;
 const expected = [ConfigError, FolderInUseError, KafkaUnavailableError, NotReadyError, PortTakenError];
 
 /** Runs until it is told to stop; gives the exit code. */
-export async function runLauncher(self: NodeJS.Process): Promise<number> {
+export async function runLauncher(self: NodeJS.Process, root: string): Promise<number> {
   const startedAt = performance.now();
   const { stdout, env } = self;
-  const colour = wantsColour(env, stdout.isTTY);
-  const json = (env["LOG_FORMAT"] ?? (env["NODE_ENV"] === "production" ? "json" : "pretty")) === "json";
-  const output = terminalOutput(stdout, { colour, format: json ? "json" : "pretty" });
+  const reader = new EnvReader(env);
+  const config = launcherConfigFromEnv(reader, root);
+  const colour = config.colour ?? stdout.isTTY;
+  const output = terminalOutput(stdout, { colour, format: config.format });
   const supervisor = new Supervisor(output);
   const say = (text: string): void => output(launcherName, text);
   const stop = stopSignal(self, supervisor, say);
   const childEnv = { ...env, ...(colour ? { FORCE_COLOR: "1" } : {}) };
+  const source = sourceFromEnv(env);
+  const sayReady = async (ready: Ready): Promise<void> => {
+    if (config.format === "json") {
+      say(`ready at ${ready.gatewayUrl}`);
+      return;
+    }
+    const bold = (text: string): string => (colour ? `\u001B[1m${text}\u001B[0m` : text);
+    const grpcurl = await onPath("grpcurl", env);
+    stdout.write(`${banner(ready, { grpcurl, tookMs: performance.now() - startedAt, bold })}\n`);
+  };
   try {
-    const options = optionsFromEnv(new EnvReader(env), childEnv, supervisor, stop);
+    reader.done();
+    const options: StackOptions = { ...config, root, supervisor, source, env: childEnv, signal: stop };
     const started = await startStack(options).catch(async (error: unknown) => {
       if (error instanceof KafkaUnavailableError && !stop.aborted && (await dockerIsThere(stop))) return error;
       throw error;
     });
     if (started instanceof KafkaUnavailableError) {
       say(`no local Kafka (${started.message}), but Docker: everything runs in containers`);
-      await runInDocker(root, childEnv, stop, () => say(`ready at http://localhost:${env["PORT"] ?? "3000"}`));
-      return 0;
+      await runInDocker({ root, env: childEnv, source, port: config.ports.gateway, signal: stop, onReady: sayReady });
+    } else {
+      await sayReady(readyStack(started));
+      if (!stop.aborted) await once(stop, "abort");
+      await supervisor.stop();
     }
-    if (!json) {
-      const bold = (text: string): string => (colour ? `\u001B[1m${text}\u001B[0m` : text);
-      const grpcurl = await onPath("grpcurl", env);
-      stdout.write(`${banner(started, { grpcurl, tookMs: performance.now() - startedAt, bold })}\n`);
-    } else say(`ready at ${started.gatewayUrl}`);
-    if (!stop.aborted) await new Promise<void>((done) => stop.addEventListener("abort", () => done(), { once: true }));
-    await supervisor.stop();
     say("stopped");
     return 0;
   } catch (error) {
@@ -64,26 +72,12 @@ export async function runLauncher(self: NodeJS.Process): Promise<number> {
   }
 }
 
-function optionsFromEnv(reader: EnvReader, env: Variables, supervisor: Supervisor, signal: AbortSignal): StackOptions {
-  const home = join(resolve(reader.string("APISPOOL_DIR", join(root, ".apispool"))), "kafka");
-  const brokers = reader.addresses("KAFKA_BROKERS", []).join(",");
-  const options: StackOptions = {
-    root,
-    supervisor,
-    signal,
-    env,
-    host: reader.string("HOST"),
-    ports: {
-      gateway: reader.port("PORT", 3000),
-      ingestor: reader.port("INGESTOR_PORT", 50_051),
-      reader: reader.port("READER_PORT", 50_052),
-      demo: reader.port("DEMO_PORT", 8099),
-    },
-    kafka: brokers === "" ? { home, dir: home, port: reader.port("KAFKA_PORT", 9092) } : { brokers },
-    source: sourceFromEnv(env),
-  };
-  reader.done();
-  return options;
+function readyStack({ gatewayUrl, ingestorAddress, readerAddress, kafkaBrokers, localKafka, source }: Stack): Ready {
+  const kafka =
+    localKafka === undefined
+      ? `${kafkaBrokers} (yours: KAFKA_BROKERS)`
+      : `${kafkaBrokers} (local; data in ${localKafka.dataDir}, log in ${localKafka.logFile})`;
+  return { gatewayUrl, kafka, source, services: { ingestor: ingestorAddress, reader: readerAddress } };
 }
 
 /**
@@ -124,11 +118,6 @@ function explain(error: unknown): string {
   }
   if (expected.some((type) => error instanceof type)) return (error as Error).message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-function wantsColour(env: Variables, isTTY: boolean): boolean {
-  if (env["NO_COLOR"] !== undefined && env["NO_COLOR"] !== "") return false;
-  return isTTY || (env["FORCE_COLOR"] !== undefined && env["FORCE_COLOR"] !== "0");
 }
 
 async function onPath(program: string, env: Variables): Promise<boolean> {

@@ -9,7 +9,7 @@ describe("what is polled", () => {
   });
 
   it("tells the ingestor how to read the demo, and nothing about somebody else's API", () => {
-    const demo = sourceVariables({ kind: "demo" }, 8099, { SOURCE_INTERVAL: "5s" });
+    const demo = sourceVariables({ kind: "demo" }, "127.0.0.1:8099", { SOURCE_INTERVAL: "5s" });
     expect(demo).toMatchObject({
       SOURCE_NAME: "quakes",
       SOURCE_URL: "http://127.0.0.1:8099/earthquakes/feed/v1.0/summary/all_week.geojson",
@@ -17,8 +17,8 @@ describe("what is polled", () => {
       SOURCE_INTERVAL: "5s",
     });
     const url = "https://api.example.com/v1";
-    expect(sourceVariables({ kind: "url", url }, 0, {})).toEqual({ SOURCE_URL: url, SOURCE_NAME: "api.example.com" });
-    expect(sourceVariables({ kind: "url", url }, 0, { SOURCE_NAME: "mine" })["SOURCE_NAME"]).toBe("mine");
+    expect(sourceVariables({ kind: "url", url }, "", {})).toEqual({ SOURCE_URL: url, SOURCE_NAME: "api.example.com" });
+    expect(sourceVariables({ kind: "url", url }, "", { SOURCE_NAME: "mine" })["SOURCE_NAME"]).toBe("mine");
   });
 
   it.each([

@@ -25,8 +25,11 @@ export function nameFromUrl(url: string): string {
   return name === "" ? "default" : name;
 }
 
-/** The ingestor's SOURCE_ variables; what `env` sets already stays as it is. */
-export function sourceVariables(source: Source, demoPort: number, env: Variables): Readonly<Record<string, string>> {
+/**
+ * The ingestor's SOURCE_ variables; what `env` sets already stays as it is.
+ * @param demoAddress host:port of the demo API, as the ingestor sees it
+ */
+export function sourceVariables(source: Source, demoAddress: string, env: Variables): Readonly<Record<string, string>> {
   const defaults: Readonly<Record<string, string>> =
     source.kind === "demo"
       ? {
@@ -38,7 +41,7 @@ export function sourceVariables(source: Source, demoPort: number, env: Variables
         }
       : { SOURCE_NAME: source.name ?? nameFromUrl(source.url) };
   const variables: Record<string, string> = {
-    SOURCE_URL: source.kind === "demo" ? `http://127.0.0.1:${demoPort}${feedPath}` : source.url,
+    SOURCE_URL: source.kind === "demo" ? `http://${demoAddress}${feedPath}` : source.url,
   };
   for (const [name, value] of Object.entries(defaults)) {
     const own = env[name]?.trim();

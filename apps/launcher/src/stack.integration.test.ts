@@ -1,37 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import { isServing } from "./health.js";
 import { serviceNames } from "./services.js";
 import { type Stack, type StackOptions, startStack } from "./stack.js";
 import { Supervisor } from "./supervisor.js";
+import { standInRoot } from "./testing/stand-in.js";
 import { isAlive, until } from "./testing/until.js";
-
-const folders = ["apps/demo-api", "services/ingestor", "services/reader", "services/gateway"];
-
-/** Stands in for every service: gRPC health, `/livez`, and an end of the kind that the environment asks for. */
-const standIn = `
-import grpc from ${JSON.stringify(import.meta.resolve("@grpc/grpc-js"))};
-import http from "node:http";
-const { env } = process;
-if (env.END_WITH) process.exit(Number(env.END_WITH));
-const folder = process.argv[1].split("/").at(-3);
-const address = { ingestor: env.INGESTOR_ADDRESS, reader: env.READER_ADDRESS, gateway: "127.0.0.1:" + env.PORT }[folder];
-const raw = (bytes) => bytes;
-let serving = !env.NEVER_SERVES;
-if (folder === "demo-api") http.createServer((_, response) => response.end()).listen(Number(env.DEMO_ADDRESS.split(":")[1]));
-else {
-  const server = new grpc.Server();
-  const check = { path: "/grpc.health.v1.Health/Check", requestStream: false, responseStream: false,
-    requestSerialize: raw, requestDeserialize: raw, responseSerialize: raw, responseDeserialize: raw };
-  server.addService({ check }, { check: (_, answer) => answer(null, Buffer.from([8, serving ? 1 : 2])) });
-  server.bindAsync(address, grpc.ServerCredentials.createInsecure(), () => {});
-}
-process.on("SIGTERM", () => { console.log("stops"); process.exit(0); });
-process.on("disconnect", () => process.exit(0));
-console.log("up " + JSON.stringify({ KAFKA_BROKERS: env.KAFKA_BROKERS, SOURCE_URL: env.SOURCE_URL, SOURCE_NAME: env.SOURCE_NAME }));
-`;
 
 describe("the stack, with stand-ins for the services", () => {
   let root = "";
@@ -39,12 +13,7 @@ describe("the stack, with stand-ins for the services", () => {
   let supervisor = new Supervisor(() => {});
 
   beforeAll(async () => {
-    root = await mkdtemp(join(tmpdir(), "apispool-root-"));
-    await writeFile(join(root, "package.json"), '{"type":"module"}');
-    for (const folder of folders) {
-      await mkdir(join(root, folder, "dist"), { recursive: true });
-      await writeFile(join(root, folder, "dist", "main.js"), standIn);
-    }
+    root = await standInRoot();
   });
 
   afterAll(() => rm(root, { recursive: true, force: true }));

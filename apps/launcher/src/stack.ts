@@ -79,6 +79,7 @@ async function start(options: StackOptions): Promise<Stack> {
   const ingestorPort = await preferPort(ports.ingestor, "the ingestor", say);
   const readerPort = await preferPort(ports.reader, "the reader", say);
   const demoPort = source.kind === "demo" ? await preferPort(ports.demo, "the demo API", say) : 0;
+  const demoAddress = `127.0.0.1:${demoPort}`;
   const ingestorAddress = `127.0.0.1:${ingestorPort}`;
   const readerAddress = `127.0.0.1:${readerPort}`;
   const gatewayAddress = `${reachable(host)}:${gatewayPort}`;
@@ -88,7 +89,7 @@ async function start(options: StackOptions): Promise<Stack> {
   const kafkaBrokers = "brokers" in kafka ? kafka.brokers : (localKafka?.brokers ?? "");
   say(localKafka === undefined ? `using Kafka at ${kafkaBrokers}` : `Kafka is ready at ${kafkaBrokers}`);
 
-  const polled = sourceVariables(source, demoPort, env);
+  const polled = sourceVariables(source, demoAddress, env);
   const started = new Map<ProcessName, SupervisedProcess>();
   if (localKafka !== undefined) started.set("kafka", localKafka.process);
   const launch = (name: ServiceName, own: Variables): void => {
@@ -99,7 +100,7 @@ async function start(options: StackOptions): Promise<Stack> {
   const { speed } = source.kind === "demo" ? source : {};
   if (source.kind === "demo") {
     launch("demo", {
-      DEMO_ADDRESS: `127.0.0.1:${demoPort}`,
+      DEMO_ADDRESS: demoAddress,
       ...(speed === undefined ? {} : { DEMO_SPEED: String(speed) }),
     });
   }
@@ -114,7 +115,7 @@ async function start(options: StackOptions): Promise<Stack> {
 
   const checks: readonly (readonly [ProcessName, () => Promise<boolean>])[] = [
     ["kafka", () => anyKafkaAnswers(kafkaBrokers)],
-    ["demo", async () => (await fetch(`http://127.0.0.1:${demoPort}/livez`).catch(() => undefined))?.ok === true],
+    ["demo", async () => (await fetch(`http://${demoAddress}/livez`).catch(() => undefined))?.ok === true],
     ["ingestor", () => isServing(ingestorAddress)],
     ["reader", () => isServing(readerAddress)],
     ["gateway", () => isServing(gatewayAddress)],

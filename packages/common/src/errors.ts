@@ -54,8 +54,12 @@ export function rpcError(code: Code, reason: Reason, message: string, extra: Ext
   return error;
 }
 
-/** INVALID_ARGUMENT with google.rpc.BadRequest: every field that is wrong, at once. */
-export function invalidArgument(problems: readonly FieldProblem[], reason: Reason = "INVALID_FIELD"): ConnectError {
+/** The most problems that one error names: it travels in header fields, which have a limit. */
+const mostProblems = 20;
+
+/** INVALID_ARGUMENT with google.rpc.BadRequest: every field that is wrong, at once (of very many the first ones). */
+export function invalidArgument(all: readonly FieldProblem[], reason: Reason = "INVALID_FIELD"): ConnectError {
+  const problems = all.slice(0, mostProblems);
   const error = rpcError(Code.InvalidArgument, reason, problems.map((p) => `${p.field}: ${p.problem}`).join("; "));
   error.details.push({
     desc: BadRequestSchema,

@@ -9,16 +9,18 @@ export interface LoggerOptions {
   readonly level: string;
   /** `json` for machines, `pretty` for people. */
   readonly format: "json" | "pretty";
+  /** Colours, also where the output is not a terminal. */
+  readonly colour?: boolean;
 }
 
 /** A pino logger. Normal operation says little: starts, stops, changes of state, errors. */
-export function createLogger({ name, level, format }: LoggerOptions): Logger {
+export function createLogger({ name, level, format, colour = false }: LoggerOptions): Logger {
   const options = { name, level, redact: { paths: ["*.authorization", "*.cookie", "*.password", "*.token"] } };
   if (format === "json") return pino(options);
   return pino(
     options,
     pretty({
-      colorize: process.stdout.isTTY === true || process.env["FORCE_COLOR"] === "1",
+      colorize: colour || process.stdout.isTTY === true,
       ignore: "pid,hostname,name",
       translateTime: "SYS:HH:MM:ss.l",
       singleLine: true,

@@ -11,7 +11,7 @@ const pingTimeoutMs = 15_000;
 /**
  * The evidence that an HTTP/2 client has a response: its answer to a PING that stood behind the last byte (its HTTP/2
  * stack has read all before it), or its orderly end (FIN, no reset) after the stream had ended in order. To be asked
- * for before the stream's last byte is written. The PING waits for a quiet moment unless somebody nudges: one that
+ * for before the stream's last byte is written. The PING waits for a quiet moment, unless somebody nudges or the client speaks gRPC: one that
  * meets a client which is just closing would turn its orderly FIN into a reset.
  */
 export function http2Receipt(stream: ServerHttp2Stream): Receipt {
@@ -46,7 +46,7 @@ export function http2Receipt(stream: ServerHttp2Stream): Receipt {
       if (stream.rstCode !== constants.NGHTTP2_NO_ERROR || !stream.writableFinished) settle("lost");
       else {
         complete = true;
-        if (nudged) ask();
+        if (nudged || isGrpc(stream)) ask();
         else timer = setTimeout(ask, quietMs);
       }
     });
@@ -73,6 +73,15 @@ export async function confirmWritten(stream: ServerHttp2Stream): Promise<Receipt
   return (await pinged(session)) ? "received" : "lost";
 }
 
+/**
+ * A gRPC client reads on until it closes the connection, so it answers a PING that comes with the last bytes. It must not
+ * come later: grpc-go says GOAWAY before it closes, in a form that nghttp2 takes for a violation of the protocol
+ * (a last stream id of its own), and ends the session for; nothing of the client's own end is seen then.
+ */
+function isGrpc(stream: ServerHttp2Stream): boolean {
+  return /^application\/grpc(?:[+;]|$)/.test(stream.sentHeaders?.["content-type"] ?? "");
+}
+
 interface Watcher {
   /** The client has ended its side. */
   fin(): void;
@@ -91,8 +100,9 @@ function watchersOf(session: Http2Session): Set<Watcher> {
   const over = (inOrder: boolean): void => {
     for (const watcher of watchers) watcher.over(inOrder);
   };
-  const { socket } = session;
-  socket.once("end", () => {
+  // What a session calls its socket is a proxy that throws once the session is over; `once` gives the real one, which
+  // can still be asked then.
+  const socket = session.socket.once("end", () => {
     for (const watcher of watchers) watcher.fin();
     if (watchers.size === 0) return;
     // Node would close at once, and with it forget the reset that follows where bytes were still on their way.
@@ -100,6 +110,8 @@ function watchersOf(session: Http2Session): Set<Watcher> {
     setTimeout(() => {
       over(!wasReset(socket));
       session.destroy();
+      // A session that was over before leaves its socket alone, and a server that stops would wait for it for ever.
+      socket.destroy();
     }, resetAfterFinMs(socket));
   });
   socket.once("error", () => over(false));

@@ -7,6 +7,7 @@ import { describeError, rpcError } from "./errors.js";
 import { type ServerOptions, addService, createGrpcServer, listen } from "./grpc-server.js";
 import { type HealthState, healthService } from "./health.js";
 import { type Logger, createLogger } from "./logger.js";
+import { processSettingsFromEnv } from "./process-settings.js";
 import { reflectionService, reflectionServices } from "./reflection.js";
 
 /** Something that was started and can be stopped. */
@@ -25,14 +26,8 @@ export async function runProcess<C>(
   start: (config: C, log: Logger) => Promise<Running>,
 ): Promise<void> {
   const env = new EnvReader(process.env);
-  const level = env.oneOf("LOG_LEVEL", ["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info");
-  const format = env.oneOf(
-    "LOG_FORMAT",
-    ["json", "pretty"],
-    process.env["NODE_ENV"] === "production" ? "json" : "pretty",
-  );
-  const stopTimeoutMs = env.durationMs("STOP_TIMEOUT", { fallback: 8000, min: 100, max: 600_000 });
-  const log = createLogger({ name, level, format });
+  const { stopTimeoutMs, ...logging } = processSettingsFromEnv(env);
+  const log = createLogger({ name, ...logging });
   const die = (error: unknown, what: string): never => {
     log.fatal({ err: error }, what);
     process.exit(1);

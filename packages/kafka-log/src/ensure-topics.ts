@@ -1,6 +1,10 @@
-import { type Admin, ConfigResourceTypes, type Kafka } from "kafkajs";
+import kafkajs, { type Admin, type Kafka } from "kafkajs";
 import type { Logger } from "@apispool/common/logger.js";
 import { toKafkaError } from "./retry.js";
+
+// Not a named import: Node does not see this name in what kafkajs exports, and the process ends before it begins. (jest
+// loads modules in its own way, and does see it.)
+const { ConfigResourceTypes } = kafkajs;
 
 export interface TopicSpec {
   readonly topic: string;

@@ -69,7 +69,6 @@ export interface Broker {
     topics: readonly TopicPartitions<{ partition: number; timestamp: number }>[];
   }): Promise<{ responses: readonly TopicPartitions<{ partition: number; offset: string; errorCode: number }>[] }>;
   listGroups(): Promise<{ groups: readonly { groupId: string }[] }>;
-  deleteGroups(groups: readonly string[]): Promise<unknown>;
   describeGroups(request: {
     groupIds: readonly string[];
   }): Promise<{ groups: readonly { readonly members: readonly GroupMemberInfo[] }[] }>;
@@ -95,6 +94,9 @@ export interface Broker {
   }): Promise<{ memberAssignment: Buffer }>;
   heartbeat(request: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>;
   leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
+  deleteGroups(
+    groups: readonly string[],
+  ): Promise<{ results: readonly { groupId: string; error?: Error & { readonly type?: string } }[] }>;
 }
 
 export interface Cluster {

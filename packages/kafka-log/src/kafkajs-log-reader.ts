@@ -148,16 +148,12 @@ class KafkaJsLogReader implements LogReader {
   async deleteGroup(group: string, signal?: AbortSignal): Promise<boolean> {
     return await this.#quick.attempt(async (cluster) => {
       const coordinator = await cluster.findGroupCoordinator({ groupId: group });
-      try {
-        await coordinator.deleteGroups([group]);
-        return true;
-      } catch (error) {
-        // kafkajs wraps the code of each group.
-        const { groups = [] } = error as { groups?: readonly { error?: { type?: string } }[] };
-        const type = (error as { type?: string }).type ?? groups[0]?.error?.type;
-        if (type === "GROUP_ID_NOT_FOUND") return false;
-        throw groups[0]?.error ?? error;
-      }
+      // kafkajs gives each group's error beside its name, and does not throw it.
+      const { results } = await coordinator.deleteGroups([group]);
+      const error = results[0]?.error;
+      if (error === undefined) return true;
+      if (error.type === "GROUP_ID_NOT_FOUND") return false;
+      throw error;
     }, signal);
   }
 

@@ -4,10 +4,11 @@ import {
   type ConnectRouter,
   type HandlerContext,
   type Interceptor,
+  createConnectRouter,
   createContextKey,
   createContextValues,
 } from "@connectrpc/connect";
-import { compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
+import { compressionGzip } from "@connectrpc/connect-node";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { Health } from "@apispool/contracts/health/v1/health_pb.js";
@@ -16,7 +17,8 @@ import { type HealthState, healthService } from "@apispool/common/health.js";
 import { confirmWritten } from "@apispool/common/receipt-http2.js";
 import { reflectionService, reflectionServices } from "@apispool/common/reflection.js";
 import type { Delivery, Recipient } from "./delivery.js";
-import type { Exchange, ServerRequest, ServerResponse } from "./exchange.js";
+import { connectAdapter } from "./connect-adapter.js";
+import type { Exchange } from "./exchange.js";
 import type { Upstreams } from "./upstream.js";
 import { fromUpstream, reasonOfAbort } from "./upstream-error.js";
 
@@ -26,41 +28,42 @@ export interface ConnectOptions {
   readonly health: HealthState;
   readonly maxBodyBytes: number;
   readonly shutdownSignal: AbortSignal;
-  /** The exchange that a request belongs to. */
-  readonly exchangeOf: (req: ServerRequest) => Exchange;
+  /** How long a client may take no byte of an answer, in milliseconds. */
+  readonly stallTimeoutMs: number;
   /** Takes every path that is no method of a service. */
-  readonly fallback: (req: ServerRequest, res: ServerResponse) => void;
+  readonly fallback: (exchange: Exchange) => void;
 }
 
 const exchangeKey = createContextKey<Exchange | undefined>(undefined);
 
 /** Every service over gRPC, gRPC-Web and Connect; both of the services behind the gateway by handing the calls on. */
-export function connectRoutes(options: ConnectOptions): (req: ServerRequest, res: ServerResponse) => void {
-  return connectNodeAdapter({
+export function connectRoutes(options: ConnectOptions): (exchange: Exchange) => void {
+  const router = createConnectRouter({
     readMaxBytes: options.maxBodyBytes,
-    maxTimeoutMs: 300_000,
+    maxTimeoutMs: endless,
     // Compressed requests are read; answers are not compressed, which would cost more than it saves on the way.
     acceptCompression: [compressionGzip],
     compressMinBytes: 0xffffffff,
     shutdownSignal: options.shutdownSignal,
     interceptors: [borders],
-    contextValues: (req) => {
-      const exchange = options.exchangeOf(req);
+  });
+  workerControl(router, options);
+  dataReader(router, options);
+  router.service(Health, healthService(options.health));
+  const reflection = reflectionService([WorkerControl, DataReader, Health, ...reflectionServices]);
+  for (const service of reflectionServices) router.service(service, reflection);
+  return connectAdapter({
+    router,
+    contextValuesOf: (exchange) => {
       exchange.expectBody();
       return createContextValues().set(exchangeKey, exchange);
     },
+    stallTimeoutMs: options.stallTimeoutMs,
     fallback: options.fallback,
-    routes: (router) => {
-      workerControl(router, options);
-      dataReader(router, options);
-      router.service(Health, healthService(options.health), { maxTimeoutMs: endless });
-      const reflection = reflectionService([WorkerControl, DataReader, Health, ...reflectionServices]);
-      for (const service of reflectionServices) router.service(service, reflection);
-    },
   });
 }
 
-/** The longest deadline that a timer can keep, in milliseconds: for streams that are meant to last. */
+/** The longest deadline that a timer can keep, in milliseconds. A client that sets none may wait longer still. */
 const endless = 2 ** 31 - 1;
 
 function exchangeIn({ values }: HandlerContext): Exchange {
@@ -87,17 +90,13 @@ function workerControl(router: ConnectRouter, { upstreams: { ingestor } }: Conne
     getStatus: (request, context) => unary(client.getStatus(request, handOn(context)), context),
     trySource: (request, context) => unary(client.trySource(request, handOn(context)), context),
   });
-  router.rpc(
-    WorkerControl.method.watchStatus,
-    async function* watchStatus(request, context) {
-      try {
-        yield* client.watchStatus(request, handOn(context));
-      } catch (error) {
-        throw fromUpstream(error, ingestor, context.signal);
-      }
-    },
-    { maxTimeoutMs: endless },
-  );
+  router.rpc(WorkerControl.method.watchStatus, async function* watchStatus(request, context) {
+    try {
+      yield* client.watchStatus(request, handOn(context));
+    } catch (error) {
+      throw fromUpstream(error, ingestor, context.signal);
+    }
+  });
   async function unary<T>(call: Promise<T>, { signal }: HandlerContext): Promise<T> {
     try {
       return await call;
@@ -116,9 +115,7 @@ function dataReader(router: ConnectRouter, { upstreams: { reader }, delivery }: 
     listReaders: (request, context) => unary(client.listReaders(request, handOn(context)), context),
     deleteReader: (request, context) => unary(client.deleteReader(request, handOn(context)), context),
   });
-  router.rpc(DataReader.method.fetchUnread, (request, context) => delivery.fetch(request, recipientOf(context)), {
-    maxTimeoutMs: endless,
-  });
+  router.rpc(DataReader.method.fetchUnread, (request, context) => delivery.fetch(request, recipientOf(context)));
   async function unary<T>(call: Promise<T>, { signal }: HandlerContext): Promise<T> {
     try {
       return await call;

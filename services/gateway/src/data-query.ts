@@ -9,6 +9,7 @@ import {
 } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { type FieldProblem, invalidArgument } from "@apispool/common/errors.js";
 import { type JsonObject, unknownFields } from "./json-body.js";
+import { shown } from "./json-text.js";
 
 /** The longest `wait`, in seconds. */
 const maxWaitSeconds = 300;
@@ -67,6 +68,17 @@ export function dataQueryFromUrl(query: URLSearchParams): DataQuery {
   );
 }
 
+/**
+ * The same fetch without any effect on the reader: for a browser that fetches ahead what its user may never look at.
+ * What the cursor would have acknowledged stays unread, so it comes again.
+ */
+export function withoutEffect({ request }: DataQuery): DataQuery {
+  return {
+    request: create(FetchUnreadRequestSchema, { ...request, ack: AckMode.MANUAL, ackCursor: "" }),
+    manual: true,
+  };
+}
+
 /** Parses the body of `POST /data`: the same names, but `sources`, a list. */
 export function dataQueryFromBody(body: JsonObject): DataQuery {
   return parse(body, "sources", unknownFields(body, bodyNames));
@@ -77,13 +89,13 @@ function parse(raw: Raw, sourcesName: string, problems: FieldProblem[]): DataQue
   const text = (field: keyof Raw, value: unknown): string => {
     if (value === undefined) return "";
     if (typeof value === "string" && value !== "") return value;
-    wrong(field, value === "" ? "is empty; leave it out instead" : "must be a string");
+    wrong(field, value === "" ? "is empty; leave it out instead" : `is ${shown(value)}; it must be a string`);
     return "";
   };
   const whole = (field: keyof Raw, value: unknown): bigint => {
     if (value === undefined) return 0n;
     if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return BigInt(value);
-    wrong(field, `is ${JSON.stringify(value)}; it must be a whole number from 0 (no limit)`);
+    wrong(field, `is ${shown(value)}; it must be a whole number from 0 (no limit)`);
     return 0n;
   };
   const reader = text("reader", raw.reader);
@@ -120,13 +132,13 @@ function ackOf(ack: string): { mode: AckMode; cursor: string } {
 function sourcesOf(value: unknown, name: string, wrong: Wrong): string[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) {
-    wrong(name, "must be a list of names");
+    wrong(name, `is ${shown(value)}; it must be a list of names, or be left out for all sources`);
     return [];
   }
   const items: unknown[] = value;
   return items.flatMap((item, index) => {
     if (typeof item === "string" && item !== "") return [item];
-    wrong(`${name}[${index}]`, "must be the name of a source");
+    wrong(`${name}[${index}]`, `is ${shown(item)}; it must be the name of a source`);
     return [];
   });
 }
@@ -136,7 +148,7 @@ function waitOf(value: unknown, wrong: Wrong): Pick<FetchUnreadRequest, "wait"> 
   if (typeof value === "number" && value >= 0 && value <= maxWaitSeconds) {
     return { wait: durationFromMs(Math.round(value * 1000)) };
   }
-  return wrong("wait", `is ${JSON.stringify(value)}; it must be a number of seconds from 0 to ${maxWaitSeconds}`);
+  return wrong("wait", `is ${shown(value)}; it must be a number of seconds from 0 to ${maxWaitSeconds}`);
 }
 
 /** RFC 3339, section 5.6. */
@@ -148,5 +160,5 @@ function startOf(value: string, wrong: Wrong): StartAt | undefined {
   if (value === "latest") return create(StartAtSchema, { at: { case: "latest", value: {} } });
   const ms = rfc3339.test(value) ? Date.parse(value.toUpperCase()) : Number.NaN;
   if (!Number.isNaN(ms)) return create(StartAtSchema, { at: { case: "timestamp", value: timestampFromMs(ms) } });
-  return wrong("start", `is "${value}"; it must be earliest, latest, or a time such as 2026-11-24T12:00:00Z`);
+  return wrong("start", `is ${shown(value)}; it must be earliest, latest, or a time such as 2026-11-24T12:00:00Z`);
 }

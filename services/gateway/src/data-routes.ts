@@ -1,14 +1,15 @@
-import { type FieldProblem, invalidArgument, rpcError } from "@apispool/common/errors.js";
-import { Code } from "@connectrpc/connect";
+import { type FieldProblem, invalidArgument } from "@apispool/common/errors.js";
 import { negotiate } from "./accept.js";
-import { type DataQuery, dataQueryFromBody, dataQueryFromUrl } from "./data-query.js";
+import { type DataQuery, dataQueryFromBody, dataQueryFromUrl, withoutEffect } from "./data-query.js";
 import { type DataWriter, JsonWriter, NdjsonWriter, positionJson } from "./data-text.js";
 import type { Exchange } from "./exchange.js";
 import { readJsonObject, unknownFields, type JsonObject } from "./json-body.js";
 import type { JsonOptions } from "./json-routes.js";
+import { shown } from "./json-text.js";
 import { httpError } from "./problem.js";
 import { type Routes, answerJson } from "./router.js";
-import { fromUpstream, reasonOfAbort } from "./upstream-error.js";
+import { fromUpstream } from "./upstream-error.js";
+import { end, write } from "./write.js";
 
 const mediaTypes = ["application/json", "application/x-ndjson"] as const;
 
@@ -20,7 +21,8 @@ export function dataRoutes(options: JsonOptions): Routes {
     "/data": {
       GET: (exchange, { query }) => {
         const writer = writerFor(exchange);
-        const parsed = dataQueryFromUrl(query);
+        const asked = dataQueryFromUrl(query);
+        const parsed = isPrefetch(exchange) ? withoutEffect(asked) : asked;
         return deliver(exchange, parsed, writer(parsed), options);
       },
       HEAD: (exchange, { query }) => {
@@ -64,6 +66,13 @@ function writerFor(exchange: Exchange): (query: DataQuery) => DataWriter {
     : ({ manual }) => new NdjsonWriter({ cursorLine: manual });
 }
 
+/** Whether nobody has asked yet (`Sec-Purpose` of the Fetch standard, and what browsers sent before it). */
+function isPrefetch({ req: { headers } }: Exchange): boolean {
+  return ["sec-purpose", "purpose", "x-purpose", "x-moz"].some((name) =>
+    /\b(prefetch|prerender|preview)\b/i.test(String(headers[name] ?? "")),
+  );
+}
+
 function headOf(contentType: string): Record<string, string> {
   return { "content-type": contentType, "cache-control": "no-store", vary: "Accept" };
 }
@@ -81,49 +90,31 @@ async function deliver(exchange: Exchange, query: DataQuery, writer: DataWriter,
     log,
     receipt: (how) => exchange.receipt(how),
   });
-  // Only with the first batch it is known that there is an answer.
-  for await (const batch of batches) {
+  const begin = (): void => {
     if (!res.headersSent) res.writeHead(200, { ...headOf(writer.contentType), ...trailerOf(exchange) });
-    await write(exchange, writer.batch(batch), options.stallTimeoutMs);
+  };
+  // The answer begins with its first text: a fetch that fails before it has anything to say becomes a problem.
+  for await (const batch of batches) {
+    const text = writer.batch(batch);
+    if (text === "") continue;
+    signal.throwIfAborted();
+    begin();
+    await write(exchange, text, options.stallTimeoutMs);
   }
-  if (!res.headersSent) res.writeHead(200, { ...headOf(writer.contentType), ...trailerOf(exchange) });
-  exchange.answered();
-  const end = writer.end();
+  signal.throwIfAborted();
+  begin();
   res.addTrailers({ "Apispool-Cursor": writer.cursor });
-  if (end === "") res.end();
-  else res.end(end);
-}
-
-/** Resolves when the connection takes more. Fails when the client is gone or takes nothing for too long. */
-async function write({ res, signal }: Exchange, text: string, stallTimeoutMs: number): Promise<void> {
-  if (signal.aborted) throw signal.reason;
-  if (text === "" || res.write(text)) return;
-  await new Promise<void>((resolve, reject) => {
-    const done = (error?: Error): void => {
-      clearTimeout(timer);
-      res.off("drain", drain);
-      signal.removeEventListener("abort", abort);
-      if (error === undefined) resolve();
-      else reject(error);
-    };
-    const drain = (): void => done();
-    const abort = (): void => done(reasonOfAbort(signal));
-    const timer = setTimeout(() => {
-      const seconds = Math.round(stallTimeoutMs / 1000);
-      done(rpcError(Code.DeadlineExceeded, "INVALID_FIELD", `the client took nothing for ${seconds} s`));
-    }, stallTimeoutMs);
-    res.on("drain", drain);
-    signal.addEventListener("abort", abort);
-  });
+  end(exchange, writer.end(), options.stallTimeoutMs);
 }
 
 function acknowledgement(body: JsonObject): { reader: string; cursor: string } {
   const problems: FieldProblem[] = unknownFields(body, ["reader", "cursor"]);
   const { reader = "", cursor } = body;
   if (typeof reader !== "string")
-    problems.push({ field: "reader", problem: "must be a string; left out it means default" });
+    problems.push({ field: "reader", problem: `is ${shown(reader)}; it must be a string; left out it means default` });
   if (typeof cursor !== "string" || cursor === "") {
-    problems.push({ field: "cursor", problem: "must be the cursor of an earlier fetch" });
+    const problem = cursor === undefined ? "is missing" : `is ${shown(cursor)}`;
+    problems.push({ field: "cursor", problem: `${problem}; it must be the cursor of an earlier fetch` });
   }
   if (problems.length > 0) throw invalidArgument(problems);
   return { reader: String(reader), cursor: String(cursor) };

@@ -11,7 +11,7 @@ import { nameOfEnum } from "./json-text.js";
 /** The text of an answer to a fetch, batch by batch; nothing is kept between batches but cursor and gaps. */
 export interface DataWriter {
   readonly contentType: string;
-  /** The text for the next batch. */
+  /** The text for the next batch; empty where the batch says nothing that has to be said before the end. */
   batch(batch: FetchUnreadResponse): string;
   /** What is still to be said after the last batch. */
   end(): string;
@@ -30,6 +30,7 @@ export class JsonWriter implements DataWriter {
   batch({ records, gaps, cursor }: FetchUnreadResponse): string {
     this.cursor = cursor;
     this.#gaps.push(...gaps);
+    if (records.length === 0) return "";
     let text = this.#begun ? "" : '{"records":[';
     this.#begun = true;
     for (const record of records) {

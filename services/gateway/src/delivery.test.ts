@@ -213,6 +213,17 @@ describe("a fetch that is acknowledged on evidence of receipt", () => {
     expect(harness.reader.requests).toHaveLength(1);
   });
 
+  it.each(["sec-purpose: prefetch;prerender", "purpose: prefetch", "x-moz: prefetch"])(
+    "commits nothing to a browser that fetches ahead (%s)",
+    async (header) => {
+      const ahead = await curl("-H", header, `${harness.url}/data?reader=ahead&ack=c2`);
+      expect(JSON.parse(ahead)).toMatchObject({ records: [{ offset: 0 }, { offset: 1 }, { offset: 2 }] });
+      await released(harness);
+      expect(harness.reader.positionOf("ahead")).toBe(0);
+      expect(harness.reader.acknowledged).toEqual([]);
+    },
+  );
+
   describe("with the real curl", () => {
     it.each([
       ["HTTP/1.1", "--http1.1"],
@@ -254,6 +265,34 @@ describe("a fetch that is acknowledged on evidence of receipt", () => {
         expect(harness.reader.positionOf("kill")).toBe(0);
       },
     );
+  });
+});
+
+describe("a client that takes nothing any more", () => {
+  let harness: Harness;
+  beforeEach(async () => {
+    harness = await Harness.start({ deliveryTimeoutMs: 500 });
+    harness.reader.add(Array.from({ length: 20_000 }, (_, n) => JSON.stringify({ n, text: "x".repeat(1000) })));
+  });
+  afterEach(() => harness.stop());
+
+  it.each(ways)("is cut off, and what it did not take stays unread: %s", async (_name, request) => {
+    const client = new RawClient({ port: harness.port, request: request("stalls"), bytes: 1000 });
+    await client.full();
+    // It stays connected; that it is gone is for the gateway to decide.
+    await released(harness);
+    expect(harness.reader.sent).toBeLessThan(20_000);
+    expect(harness.reader.acknowledged).toEqual([]);
+    client.die();
+  });
+
+  it("is cut off too when all that it does not take is the end", async () => {
+    harness.reader.batchSize = 20_000;
+    const client = new RawClient({ port: harness.port, request: http1Get("/data?reader=tail"), bytes: 1000 });
+    await client.full();
+    await released(harness);
+    expect(harness.reader.acknowledged).toEqual([]);
+    client.die();
   });
 });
 

@@ -12,7 +12,7 @@ import { Code } from "@connectrpc/connect";
 import { describeError, rpcError } from "@apispool/common/errors.js";
 import type { Logger } from "@apispool/common/logger.js";
 import type { ReceiptOutcome } from "@apispool/common/receipt.js";
-import { FollowProgress } from "./follow-progress.js";
+import { FollowProgress } from "@apispool/common/follow-progress.js";
 import type { PendingReceipts } from "./pending-receipts.js";
 import type { ReleasableReceipt } from "./receipt-http1.js";
 import type { Upstream } from "./upstream.js";
@@ -62,10 +62,14 @@ export class Delivery {
     // Another response of the same reader may hold it.
     this.#pending.nudge(nameOf(request));
     const call = this.#call(request, recipient);
+    let complete = request.follow;
     try {
       for (;;) {
         const batch = await call.next();
+        // An end that is not called one is no "nothing more".
+        if (batch === undefined && !complete) throw this.#brokenOff();
         if (batch === undefined) return;
+        complete ||= batch.complete;
         yield batch;
       }
     } finally {

@@ -3,10 +3,12 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type http from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import { requestIdFrom } from "@apispool/common/grpc-server.js";
+import { describeError } from "@apispool/common/errors.js";
 import { http2Receipt } from "@apispool/common/receipt-http2.js";
 import type { Logger } from "@apispool/common/logger.js";
 import { Http1Connection, type ReleasableReceipt } from "./receipt-http1.js";
 
+// Connect's types for both kinds of HTTP: the overloads of Node's own do not agree with each other.
 type Handler = ReturnType<typeof connectNodeAdapter>;
 /** A request over HTTP/1.1 or HTTP/2. */
 export type ServerRequest = Parameters<Handler>[0];
@@ -21,6 +23,7 @@ export class Exchange {
   readonly log: Logger;
   readonly #gone = new AbortController();
   #answered = false;
+  #closed = false;
   #expectsContinue: boolean;
 
   constructor(
@@ -36,7 +39,10 @@ export class Exchange {
     res.setHeader("x-request-id", this.requestId);
     const stop = (): void => this.#gone.abort(shutdown.reason);
     shutdown.addEventListener("abort", stop);
+    // Whatever happens to a connection is told by its close.
+    res.on("error", (error: unknown) => this.log.debug({ err: describeError(error) }, "error on the connection"));
     res.once("close", () => {
+      this.#closed = true;
       shutdown.removeEventListener("abort", stop);
       if (!this.#answered) this.#gone.abort(new ConnectError("the client went away", Code.Canceled));
     });
@@ -46,6 +52,11 @@ export class Exchange {
   /** Fires when the client goes before its answer is complete, and when the gateway has to stop at once. */
   get signal(): AbortSignal {
     return this.#gone.signal;
+  }
+
+  /** The response is over, in order or not: nothing can be written any more. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** The answer is complete: whatever becomes of the connection now is no interruption. */

@@ -13,8 +13,7 @@ import { Exchange, type ServerRequest, type ServerResponse } from "./exchange.js
 import { HttpServers } from "./http-servers.js";
 import { jsonRoutes } from "./json-routes.js";
 import { PendingReceipts } from "./pending-receipts.js";
-import { httpError } from "./problem.js";
-import { Router, fail } from "./router.js";
+import { Router } from "./router.js";
 import { connectUpstreams } from "./upstream.js";
 import { UpstreamHealth } from "./upstream-health.js";
 
@@ -32,7 +31,6 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   const pending = new PendingReceipts();
   const delivery = new Delivery(upstreams.reader, pending, config.deliveryTimeoutMs);
   const shutdown = new AbortController();
-  const exchanges = new WeakMap<ServerRequest, Exchange>();
 
   const router = new Router(
     jsonRoutes({
@@ -44,34 +42,20 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
       stallTimeoutMs: config.deliveryTimeoutMs,
     }),
   );
-  const exchangeOf = (req: ServerRequest): Exchange => {
-    const exchange = exchanges.get(req);
-    if (exchange === undefined) throw new Error("a request without its exchange");
-    return exchange;
-  };
-  const rpc = connectRoutes({
+  const serve = connectRoutes({
     upstreams,
     delivery,
     health,
-    exchangeOf,
     maxBodyBytes: config.maxBodyBytes,
     shutdownSignal: shutdown.signal,
-    fallback: (req, res) => {
-      if (isGrpc(req)) answerUnimplemented(req, res);
-      else void router.serve(exchangeOf(req));
+    stallTimeoutMs: config.deliveryTimeoutMs,
+    fallback: (exchange) => {
+      if (isGrpc(exchange.req)) answerUnimplemented(exchange);
+      else void router.serve(exchange);
     },
   });
-  const onRequest = (req: ServerRequest, res: ServerResponse, expectsContinue: boolean): void => {
-    const exchange = new Exchange(req, res, { log, shutdown: shutdown.signal, expectsContinue });
-    exchanges.set(req, exchange);
-    try {
-      rpc(req, res);
-    } catch (error) {
-      // Connect throws where it cannot tell for which host the request is.
-      log.debug({ err: error }, "request without a usable host");
-      fail(exchange, httpError(400, "host", "is missing or no host name"));
-    }
-  };
+  const onRequest = (req: ServerRequest, res: ServerResponse, expectsContinue: boolean): void =>
+    serve(new Exchange(req, res, { log, shutdown: shutdown.signal, expectsContinue }));
 
   const servers = new HttpServers({ ...config, onRequest });
   const port = await servers.listen(config.port, config.host);
@@ -113,7 +97,7 @@ function isGrpc(req: ServerRequest): boolean {
 }
 
 /** A gRPC client understands only a gRPC status; one in the headers ends the call ("trailers-only"). */
-function answerUnimplemented(req: ServerRequest, res: ServerResponse): void {
+function answerUnimplemented({ req, res }: Exchange): void {
   res.writeHead(200, {
     "content-type": "application/grpc",
     "grpc-status": String(Code.Unimplemented),

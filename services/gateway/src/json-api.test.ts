@@ -5,6 +5,9 @@ import type { Problem } from "./problem.js";
 import { Harness, curl, eventually } from "./testing/harness.js";
 import { RawClient, http1Get } from "./testing/raw-client.js";
 
+/** 100,000 arrays, one in the other. */
+const deep = "[".repeat(100_000) + "]".repeat(100_000);
+
 const json = { "content-type": "application/json" };
 
 describe("the JSON API", () => {
@@ -111,6 +114,17 @@ describe("the JSON API", () => {
     ["an unknown field", '{"command":"start","speed":3}', json, 400, "speed", /known are command, sources/],
     ["an inherited name", '{"command":"start","__proto__":{}}', json, 400, "__proto__", /unknown/],
     ["sources that are no list", '{"command":"start","sources":"quakes"}', json, 400, "sources", /list of names/],
+    [
+      "a command 100,000 deep",
+      `{"command":${deep}}`,
+      json,
+      400,
+      "command",
+      /a list; it must be one of "start", "stop"/,
+    ],
+    ["sources 100,000 deep", `{"command":"start","sources":[${deep}]}`, json, 400, "sources[0]", /is a list; it must/],
+    ["an array 100,000 deep", deep, json, 400, "body", /an array; it must be a JSON object/],
+    ["a long command", JSON.stringify({ command: "x".repeat(1e6) }), json, 400, "command", /x{100}…"; it must/],
     ["a source that is no name", '{"command":"start","sources":["quakes",5]}', json, 400, "sources[1]", /is 5/],
     ["an unknown source", '{"command":"start","sources":["x"]}', json, 404, undefined, /"x"; known are quakes/],
     ["a form", "command=start", { "content-type": "application/x-www-form-urlencoded" }, 415, "content-type", /json/],
@@ -123,6 +137,7 @@ describe("the JSON API", () => {
     expect(response.status).toBe(status);
     const answer = await problemIn(response);
     expect(answer.detail).toMatch(problem);
+    expect(JSON.stringify(answer).length).toBeLessThan(2000);
     if (field !== undefined) {
       expect(answer.errors).toMatchObject([{ field, problem: expect.stringMatching(problem) as unknown }]);
     }
@@ -142,6 +157,38 @@ describe("the JSON API", () => {
       execFile("sh", args, (error, stdout) => (error === null ? resolve(stdout) : reject(error)));
     });
     expect(answer).toMatch(/"code":"resource_exhausted"[^]*413$/);
+  });
+
+  it("names the first of very many wrong fields", async () => {
+    const body = Object.fromEntries(Array.from({ length: 50_000 }, (_, n) => [`f${n}`, n]));
+    const response = await post("/worker", JSON.stringify({ command: "start", ...body }));
+    expect(response.status).toBe(400);
+    expect((await problemIn(response)).errors).toHaveLength(20);
+  });
+
+  it.each([
+    ["reader", 7],
+    ["reader", ""],
+    ["sources", "x"],
+    ["sources", JSON.parse(deep) as unknown],
+    ["limit", -1],
+    ["limit", 1.5],
+    ["limit", "5"],
+    ["limit", JSON.parse(deep) as unknown],
+    ["max_bytes", 2 ** 53],
+    ["wait", 301],
+    ["wait", "1"],
+    ["ack", true],
+    ["since", {}],
+    ["start", "yesterday"],
+    ["speed", 3],
+  ])("refuses POST /data with a wrong %s (%#)", async (name, value) => {
+    // The text of the deep ones is put in by hand: JSON.stringify cannot print them.
+    const text = Array.isArray(value) ? deep : JSON.stringify(value);
+    const response = await post("/data", `{"${name}":${text}}`);
+    expect(response.status).toBe(400);
+    expect((await problemIn(response)).errors?.map(({ field }) => field.replace(/\[0\]$/, ""))).toEqual([name]);
+    expect(harness.reader.requests).toEqual([]);
   });
 
   it("names every wrong parameter at once", async () => {
@@ -233,9 +280,9 @@ describe("the JSON API", () => {
       records: 0,
       error: rpcError(Code.Unavailable, "KAFKA_UNAVAILABLE", "Kafka cannot be reached", { retryAfterMs: 2100 }),
     };
-    const response = await fetch(`${harness.url}/data`);
-    // The fake sends an empty batch first, so that this answer has begun.
-    await expect(response.text()).rejects.toThrow();
+    const failed = await fetch(`${harness.url}/data`);
+    expect([failed.status, failed.headers.get("retry-after")]).toEqual([503, "3"]);
+    expect(await problemIn(failed)).toMatchObject({ code: "unavailable", reason: "KAFKA_UNAVAILABLE" });
     await harness.reader.stop();
     const down = await fetch(`${harness.url}/data`);
     expect(down.status).toBe(503);
@@ -243,6 +290,24 @@ describe("the JSON API", () => {
     expect(await problemIn(down)).toMatchObject({ code: "unavailable", reason: "SERVICE_UNAVAILABLE" });
     await eventually(async () => (await fetch(`${harness.url}/readyz`)).status === 503);
     expect((await problemIn(await fetch(`${harness.url}/readyz`))).detail).toMatch(/the reader at 127\.0\.0\.1:\d+/);
+  });
+
+  it("turns an upstream error after an empty batch into a problem too", async () => {
+    harness.reader.emptyFirst = true;
+    harness.reader.failAfter = { records: 0, error: rpcError(Code.Unavailable, "KAFKA_UNAVAILABLE", "gone") };
+    for (const query of ["", "?ack=manual"]) {
+      const response = await fetch(`${harness.url}/data${query}`);
+      expect(response.status).toBe(503);
+      expect(await problemIn(response)).toMatchObject({ reason: "KAFKA_UNAVAILABLE" });
+    }
+  });
+
+  it.each(["", "?ack=manual"])("takes an upstream end without completion for no end (/data%s)", async (query) => {
+    harness.reader.emptyFirst = true;
+    harness.reader.failAfter = { records: 0, error: undefined };
+    const response = await fetch(`${harness.url}/data${query}`);
+    expect(response.status).toBe(503);
+    expect((await problemIn(response)).detail).toMatch(/the reader at .* ended before it was done/);
   });
 
   it.each(["--http1.1", "--http2-prior-knowledge"])("breaks off over %s what upstream broke off", async (option) => {

@@ -37,7 +37,10 @@ export async function readJsonObject(exchange: Exchange, maxBytes: number): Prom
 export function unknownFields(body: JsonObject, allowed: readonly string[]): FieldProblem[] {
   return Object.keys(body)
     .filter((name) => !allowed.includes(name))
-    .map((field) => ({ field, problem: `is unknown; known are ${allowed.join(", ")}` }));
+    .map((name) => ({
+      field: name.length > 100 ? `${name.slice(0, 100)}…` : name,
+      problem: `is unknown; known are ${allowed.join(", ")}`,
+    }));
 }
 
 function assertJson(type: string | undefined, encoding: string | undefined): void {

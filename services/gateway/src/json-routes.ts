@@ -4,6 +4,7 @@ import { type FieldProblem, invalidArgument, rpcError } from "@apispool/common/e
 import { dataRoutes } from "./data-routes.js";
 import type { Delivery } from "./delivery.js";
 import { readJsonObject, unknownFields, type JsonObject } from "./json-body.js";
+import { shown } from "./json-text.js";
 import { type Routes, answerJson, answerJsonText } from "./router.js";
 import type { Upstreams } from "./upstream.js";
 import { fromUpstream } from "./upstream-error.js";
@@ -86,7 +87,7 @@ export function workerCommand(body: JsonObject): { command: (typeof commands)[nu
     const given = body["command"];
     problems.push({
       field: "command",
-      problem: given === undefined ? `is missing; it ${allowed}` : `is ${short(given)}; it ${allowed}`,
+      problem: given === undefined ? `is missing; it ${allowed}` : `is ${shown(given)}; it ${allowed}`,
     });
   }
   const sources: string[] = [];
@@ -94,22 +95,16 @@ export function workerCommand(body: JsonObject): { command: (typeof commands)[nu
   if (!Array.isArray(list)) {
     problems.push({
       field: "sources",
-      problem: `is ${short(list)}; it must be a list of names, or be left out for all sources`,
+      problem: `is ${shown(list)}; it must be a list of names, or be left out for all sources`,
     });
   } else {
     for (const [index, item] of list.entries()) {
       if (typeof item === "string" && item !== "") sources.push(item);
-      else problems.push({ field: `sources[${index}]`, problem: `is ${short(item)}; it must be the name of a source` });
+      else problems.push({ field: `sources[${index}]`, problem: `is ${shown(item)}; it must be the name of a source` });
     }
   }
   if (command === undefined || problems.length > 0) throw invalidArgument(problems);
   return { command, sources };
-}
-
-/** A value as it was given, cut where it gets long. */
-function short(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
 function sourcesFromQuery(query: URLSearchParams): string[] {

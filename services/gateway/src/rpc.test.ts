@@ -101,12 +101,26 @@ describe("the services over gRPC, gRPC-Web and Connect", () => {
 
   it("does not acknowledge what a client cancelled in the middle", async () => {
     harness.reader.add(Array.from({ length: 5000 }, (_, n) => JSON.stringify({ n, text: "x".repeat(1000) })));
-    for await (const batch of reader.fetchUnread({ reader: "part" })) {
-      expect(batch.records).toHaveLength(100);
-      break;
-    }
+    const controller = new AbortController();
+    const iterator = reader.fetchUnread({ reader: "part" }, { signal: controller.signal })[Symbol.asyncIterator]();
+    expect((await iterator.next()).value?.records).toHaveLength(100);
+    controller.abort();
     await eventually(() => harness.reader.held === 0);
     expect(harness.reader.positionOf("part")).toBe(0);
+  });
+
+  it("takes from upstream no more than its client takes, and cuts off one that takes nothing", async () => {
+    await harness.stop();
+    session.abort();
+    harness = await Harness.start({ deliveryTimeoutMs: 1000 });
+    harness.reader.add(Array.from({ length: 50_000 }, (_, n) => JSON.stringify({ n, text: "x".repeat(1000) })));
+    session = new Http2SessionManager(harness.url);
+    const iterator = createClient(DataReader, grpc()).fetchUnread({ reader: "idle" })[Symbol.asyncIterator]();
+    expect((await iterator.next()).value?.records).toHaveLength(100);
+    // Nothing more is read, and nothing is cancelled either.
+    await eventually(() => harness.reader.held === 0);
+    expect(harness.reader.sent).toBeLessThan(20_000);
+    expect(harness.reader.positionOf("idle")).toBe(0);
   });
 
   it("does not acknowledge an answer that upstream broke off", async () => {
@@ -248,12 +262,8 @@ describe("the services over gRPC, gRPC-Web and Connect", () => {
       "-H",
       "content-type: application/grpc-web+proto",
       "--data-binary",
-      "@-",
-      "-X",
-      "POST",
-      `${harness.url}/apispool.v1.WorkerControl/GetStatus`,
-      "-d",
       "@/dev/null",
+      `${harness.url}/apispool.v1.WorkerControl/GetStatus`,
     );
     // An empty body is no message: gRPC-Web says so in its trailer.
     expect(answer).toContain("grpc-status: 12");

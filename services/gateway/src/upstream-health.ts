@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DescService } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
 import { HealthCheckResponse_ServingStatus as Status } from "@apispool/contracts/health/v1/health_pb.js";
 import type { HealthState } from "@apispool/common/health.js";
 import type { Logger } from "@apispool/common/logger.js";
@@ -59,7 +60,10 @@ export class UpstreamHealth {
         this.#report(name, `the ${name} at ${address} ended the watch of its health`);
       } catch (error) {
         if (signal.aborted) return;
-        this.#report(name, fromUpstream(error, upstream).rawMessage);
+        const text = fromUpstream(error, upstream).rawMessage;
+        // What the service itself says does not say which one it is.
+        const said = error instanceof ConnectError && error.isWireError;
+        this.#report(name, said ? `the ${name} at ${address} says: ${text}` : text);
       }
       await sleep(delayMs, undefined, { signal }).catch(() => {});
       delayMs = Math.min(delayMs * 2, retryMs.most);

@@ -30,8 +30,12 @@ export class FakeReader {
   batchSize = 100;
   /** How long a fetch waits for another one that holds the reader, in milliseconds. */
   lockWaitMs = 5000;
-  /** Fails a fetch after so many records. */
+  /** Fails a fetch instead of its next batch once so many records have been sent; without an error it just ends. */
   failAfter: { records: number; error: unknown } | undefined;
+  /** Sends a batch of nothing before the first. */
+  emptyFirst = false;
+  /** How many records have been handed to grpc-js. */
+  sent = 0;
   /** How many fetches hold a reader now. */
   held = 0;
   readonly #locks = new Map<string, Promise<void>>();
@@ -110,21 +114,28 @@ export class FakeReader {
   async *#deliver(reader: string, request: FetchUnreadRequest, { signal }: CallContext) {
     let at = request.since === "" ? this.positionOf(reader) : Number(request.since.slice(1));
     const waitMs = Number(request.wait?.seconds ?? 0) * 1000 + (request.wait?.nanos ?? 0) / 1e6;
-    if (at >= this.log.length && waitMs > 0) await this.#woken(signal, waitMs);
+    const until = performance.now() + waitMs;
+    // Other changes wake it too; only a record or the end of the time ends the wait.
+    while (at >= this.log.length && performance.now() < until) await this.#woken(signal, until - performance.now());
     let left = request.limit === 0n ? Number.POSITIVE_INFINITY : Number(request.limit);
     let sent = 0;
+    if (this.emptyFirst) yield create(FetchUnreadResponseSchema, { cursor: `c${at}` });
     for (;;) {
+      if (this.failAfter !== undefined && sent >= this.failAfter.records) {
+        if (this.failAfter.error === undefined) return;
+        throw this.failAfter.error;
+      }
       const from = at;
       at = Math.min(from + Math.min(this.batchSize, left), this.log.length);
       left -= at - from;
       sent += at - from;
+      this.sent += at - from;
       const complete = !request.follow && (at >= this.log.length || left === 0);
       yield create(FetchUnreadResponseSchema, {
         records: this.log.slice(from, at).map((json, index) => recordOf(json, from + index)),
         cursor: `c${at}`,
         complete,
       });
-      if (this.failAfter !== undefined && sent >= this.failAfter.records) throw this.failAfter.error;
       if (complete) break;
       while (request.follow && at >= this.log.length) await this.#woken(signal);
     }

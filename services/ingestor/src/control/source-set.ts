@@ -1,12 +1,12 @@
 import { EventEmitter } from "node:events";
 import { Code } from "@connectrpc/connect";
 import { rpcError } from "@apispool/common/errors.js";
+import { KeyedLock } from "@apispool/common/keyed-lock.js";
 import type { SourceConfig } from "../config/source-config.js";
 import type { Assignment } from "../lease/lease.js";
 import type { Owner } from "../state/source-state.js";
 import type { SourceStatusInit } from "../worker/worker-status.js";
 import type { ControlLog, Desired } from "./control-log.js";
-import { KeyedLock } from "./keyed-lock.js";
 import { type Made, SourceEntry, ownerText } from "./source-entry.js";
 import type { PublishedInit, PublishedStatus } from "./status-log.js";
 

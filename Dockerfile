@@ -1,0 +1,27 @@
+# One image per service: docker build --build-arg SERVICE=gateway .   (ingestor, reader, gateway or demo-api)
+
+# Every package is built once, whichever service is asked for: this stage does not depend on SERVICE, so it is shared.
+FROM node:24-slim AS build
+WORKDIR /app
+COPY . .
+# Without install scripts: they bring a Node for machines that have an old one, and tools that the build does not use.
+RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
+RUN node node_modules/typescript/bin/tsc -b
+
+# The one service with what it needs: its own packages, theirs, and nothing for development.
+FROM build AS service
+ARG SERVICE
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --omit=dev --ignore-scripts --no-audit --no-fund --workspace="@apispool/${SERVICE:?say which one: --build-arg SERVICE=gateway}"
+RUN sh tools/collect-service.sh "$SERVICE" /out
+
+FROM node:24-slim
+ARG SERVICE
+ENV NODE_ENV=production SERVICE=$SERVICE
+WORKDIR /app
+# Owned by root, run by somebody else: the process cannot change its own code.
+COPY --from=service /out .
+USER node
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["node", "tools/healthcheck.mjs"]
+# kafkajs gives a timer a negative delay; Node 24 says so once, and it does no harm (tulios/kafkajs#1751).
+CMD ["node", "--enable-source-maps", "--disable-warning=TimeoutNegativeWarning", "service/dist/main.js"]

@@ -1,0 +1,42 @@
+import { join, resolve } from "node:path";
+import type { EnvReader } from "@apispool/common/env.js";
+import { logFormatFromEnv } from "@apispool/common/process-settings.js";
+import type { StackOptions } from "./stack.js";
+
+/** What `npm start` is told. What only the services read goes to them as it is. */
+export interface LauncherConfig {
+  /** Where the launcher's output goes through: lines for people, or JSON. */
+  readonly format: "json" | "pretty";
+  /** Undefined: where the output is a terminal. */
+  readonly colour: boolean | undefined;
+  /** Where the gateway listens; its own default when undefined. */
+  readonly host: string | undefined;
+  readonly ports: StackOptions["ports"];
+  readonly kafka: StackOptions["kafka"];
+}
+
+/** Reads the launcher's configuration; problems are collected by the reader. */
+export function launcherConfigFromEnv(env: EnvReader, root: string): LauncherConfig {
+  const home = join(resolve(env.string("APISPOOL_DIR", join(root, ".apispool"))), "kafka");
+  const kafkaPort = env.port("KAFKA_PORT", 9092);
+  const brokers = env.addresses("KAFKA_BROKERS", []).join(",");
+  return {
+    format: logFormatFromEnv(env),
+    colour: colourFromEnv(env),
+    host: env.string("HOST"),
+    ports: {
+      gateway: env.port("PORT", 3000),
+      ingestor: env.port("INGESTOR_PORT", 50_051),
+      reader: env.port("READER_PORT", 50_052),
+      demo: env.port("DEMO_PORT", 8099),
+    },
+    kafka: brokers === "" ? { home, dir: home, port: kafkaPort } : { brokers },
+  };
+}
+
+/** https://no-color.org and https://force-color.org */
+function colourFromEnv(env: EnvReader): boolean | undefined {
+  const force = env.string("FORCE_COLOR");
+  if (env.string("NO_COLOR") !== undefined) return false;
+  return force === undefined || force === "0" ? undefined : true;
+}

@@ -1,0 +1,85 @@
+import type { ConnectRouter, ContextValues } from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
+import { describeError } from "@apispool/common/errors.js";
+import type { Exchange } from "./exchange.js";
+import { httpError } from "./problem.js";
+import { cutOff, fail } from "./router.js";
+import { end, write } from "./write.js";
+
+export interface AdapterOptions {
+  readonly router: ConnectRouter;
+  readonly contextValuesOf: (exchange: Exchange) => ContextValues;
+  /** How long a client may take no byte of an answer, in milliseconds. */
+  readonly stallTimeoutMs: number;
+  /** Takes every path that is no method of a service. */
+  readonly fallback: (exchange: Exchange) => void;
+}
+
+/**
+ * Serves Connect's handlers on Node. Instead of connectNodeAdapter, which tells every client that goes away on
+ * console.error, knows no limit for one that takes nothing, and waits for ever where a connection closes under a write.
+ */
+export function connectAdapter(options: AdapterOptions): (exchange: Exchange) => void {
+  const handlers = new Map(options.router.handlers.map((handler) => [handler.requestPath, handler]));
+  return (exchange) => {
+    const { req, res } = exchange;
+    const handler = handlers.get((req.url ?? "").split("?", 1)[0] ?? "");
+    if (handler === undefined) {
+      options.fallback(exchange);
+      return;
+    }
+    let request: UniversalServerRequest;
+    try {
+      request = universalRequestFromNodeRequest(req, res, undefined, options.contextValuesOf(exchange));
+    } catch (error) {
+      // Connect makes a URL of the host.
+      exchange.log.debug({ err: describeError(error) }, "request without a usable host");
+      fail(exchange, httpError(400, "host", "is missing or no host name", { connection: "close" }));
+      return;
+    }
+    void answer(exchange, handler, request, options.stallTimeoutMs);
+  };
+}
+
+/** Never rejects. */
+async function answer(
+  exchange: Exchange,
+  handler: UniversalHandler,
+  request: UniversalServerRequest,
+  stallTimeoutMs: number,
+): Promise<void> {
+  let response: UniversalServerResponse;
+  try {
+    response = await handler(request);
+  } catch (error) {
+    fail(exchange, error);
+    return;
+  }
+  try {
+    await send(exchange, response, stallTimeoutMs);
+  } catch (error) {
+    // What a call fails with is part of its answer, so this is about the connection: mostly the client's own doing.
+    exchange.log.debug({ err: describeError(error), method: handler.method.name }, "not answered to the end");
+    cutOff(exchange);
+  }
+}
+
+async function send(
+  exchange: Exchange,
+  { status, header, body, trailer }: UniversalServerResponse,
+  stallTimeoutMs: number,
+): Promise<void> {
+  const { res } = exchange;
+  const begin = (): void => {
+    if (!res.headersSent && !exchange.closed) res.writeHead(status, Object.fromEntries(header ?? []));
+  };
+  // Not before the first part is there: until then the implementation can still set header fields.
+  for await (const chunk of body ?? []) {
+    begin();
+    await write(exchange, chunk, stallTimeoutMs);
+  }
+  begin();
+  if (trailer !== undefined && !exchange.closed) res.addTrailers(Object.fromEntries(trailer));
+  end(exchange, "", stallTimeoutMs);
+}

@@ -1,0 +1,53 @@
+import { rpcError } from "@apispool/common/errors.js";
+import { Code } from "@connectrpc/connect";
+import type { Exchange } from "./exchange.js";
+import { cutOff } from "./router.js";
+import { reasonOfAbort } from "./upstream-error.js";
+
+/**
+ * Writes a part of an answer and resolves when the connection takes more: who writes in a loop runs no further ahead
+ * than that. Fails with a ConnectError when the client is gone or takes nothing for `stallTimeoutMs`.
+ */
+export async function write(exchange: Exchange, chunk: string | Uint8Array, stallTimeoutMs: number): Promise<void> {
+  const { res, signal } = exchange;
+  if (chunk.length === 0) return;
+  // To a response that is closed Node writes nothing, and says so by an error event that nobody waits for.
+  if (exchange.closed) throw reasonOfAbort(signal);
+  if (res.write(chunk)) return;
+  await new Promise<void>((resolve, reject) => {
+    const done = (error?: Error): void => {
+      clearTimeout(timer);
+      res.off("drain", drain);
+      signal.removeEventListener("abort", abort);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const drain = (): void => done();
+    const abort = (): void => done(reasonOfAbort(signal));
+    const timer = setTimeout(() => done(stalled(stallTimeoutMs)), stallTimeoutMs);
+    res.on("drain", drain);
+    signal.addEventListener("abort", abort);
+    if (signal.aborted) abort();
+  });
+}
+
+/**
+ * Ends an answer. A client that does not take the rest of it within `stallTimeoutMs` is cut off: it would hold its
+ * connection, and its reader, for as long as it likes.
+ */
+export function end(exchange: Exchange, chunk: string, stallTimeoutMs: number): void {
+  const { res, log } = exchange;
+  exchange.answered();
+  if (exchange.closed) return;
+  if (chunk === "") res.end();
+  else res.end(chunk);
+  const timer = setTimeout(() => {
+    log.debug(stalled(stallTimeoutMs).rawMessage);
+    cutOff(exchange);
+  }, stallTimeoutMs);
+  res.once("close", () => clearTimeout(timer));
+}
+
+function stalled(ms: number) {
+  return rpcError(Code.DeadlineExceeded, "INVALID_FIELD", `the client took nothing for ${Math.round(ms / 1000)} s`);
+}

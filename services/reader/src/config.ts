@@ -1,0 +1,27 @@
+import type { EnvReader } from "@apispool/common/env.js";
+import { type KafkaSettings, kafkaSettingsFromEnv } from "@apispool/kafka-log/settings.js";
+
+/** Everything that the reader is told; durations in milliseconds, sizes in bytes. */
+export interface ReaderConfig {
+  /** host:port of the gRPC server; port 0 takes a free one. */
+  readonly address: string;
+  readonly kafka: Omit<KafkaSettings, "log">;
+  /** How long a fetch waits for another one that holds the same reader; then it is ABORTED. */
+  readonly busyWaitMs: number;
+  /** About the most that one message of a stream holds; a larger record comes alone. */
+  readonly batchBytes: number;
+  /** The most that one request to Kafka brings, which is also what a stream keeps in memory ahead of its client. */
+  readonly fetchBytes: number;
+}
+
+/** Reads the reader's configuration; problems are collected by the environment's reader. */
+export function readerConfigFromEnv(env: EnvReader): ReaderConfig {
+  const [address = "127.0.0.1:50052"] = env.addresses("READER_ADDRESS", ["127.0.0.1:50052"]);
+  return {
+    address,
+    kafka: kafkaSettingsFromEnv(env, "apispool-reader"),
+    busyWaitMs: env.durationMs("READER_WAIT", { fallback: 5000, min: 0, max: 60_000 }),
+    batchBytes: env.integer("BATCH_BYTES", { fallback: 256 * 1024, min: 1024, max: 3 * 1024 * 1024 }),
+    fetchBytes: env.integer("FETCH_BYTES", { fallback: 2 * 1024 * 1024, min: 1024, max: 64 * 1024 * 1024 }),
+  };
+}

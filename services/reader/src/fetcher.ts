@@ -1,0 +1,221 @@
+import { FollowProgress } from "@apispool/common/follow-progress.js";
+import { describeError } from "@apispool/common/errors.js";
+import type { CallContext } from "@apispool/common/grpc-server.js";
+import { confirmWritten, http2Receipt } from "@apispool/common/receipt-http2.js";
+import { GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import type { LogReader } from "@apispool/kafka-log/log-reader.js";
+import type { Acknowledger } from "./acknowledger.js";
+import { type Catalogue, ofSources } from "./catalogue.js";
+import { decodeCursor } from "./cursor.js";
+import { encodeResponse } from "./encode-response.js";
+import type { FetchSpec } from "./fetch-request.js";
+import type { Gap } from "./gap.js";
+import type { HeadWatch } from "./head-watch.js";
+import { type Place, keyOf } from "./place.js";
+import type { Positions } from "./positions.js";
+import type { Session, Sessions } from "./sessions.js";
+import { type Chunk, unread } from "./unread.js";
+
+export interface FetcherOptions {
+  readonly log: LogReader;
+  readonly head: HeadWatch;
+  readonly catalogue: Catalogue;
+  readonly positions: Positions;
+  readonly sessions: Sessions;
+  readonly acknowledger: Acknowledger;
+  readonly busyWaitMs: number;
+  readonly batchBytes: number;
+  readonly fetchBytes: number;
+}
+
+interface Begin {
+  readonly places: readonly Place[];
+  readonly gaps: readonly Gap[];
+}
+
+/** Hands readers what they have not read, and moves them on when there is evidence that they have it. */
+export class Fetcher {
+  readonly #options: FetcherOptions;
+  /** Fetches that are over but for the evidence that their client has everything. */
+  readonly #settling = new Map<Promise<void>, () => void>();
+
+  constructor(options: FetcherOptions) {
+    this.#options = options;
+  }
+
+  /** The messages of one fetch, in their wire form. */
+  async *fetch(spec: FetchSpec, context: CallContext): AsyncGenerator<Uint8Array, void, undefined> {
+    const { acknowledger, sessions, busyWaitMs } = this.#options;
+    const { signal, requestId } = context;
+    if (spec.ackCursor !== "") await acknowledger.acknowledge(spec.reader, spec.ackCursor, "ack_cursor", signal);
+    if (spec.since !== "") {
+      for await (const chunk of this.#chunks(await this.#since(spec, signal), spec, signal)) {
+        yield encodeResponse(spec.reader, chunk).bytes;
+      }
+      return;
+    }
+    const session = await sessions.hold(spec.reader, { requestId, follow: spec.follow }, busyWaitMs, signal);
+    const held = new Held(session);
+    try {
+      const begin = await this.#unread(spec, signal);
+      if (spec.ack === "auto")
+        yield* spec.follow ? this.#follow(begin, spec, context) : this.#auto(begin, spec, context, held);
+      else yield* this.#byCursor(begin, spec, signal, session);
+    } finally {
+      held.release();
+    }
+  }
+
+  /** Resolves once nothing waits for evidence any more, which is asked for at once. */
+  async settled(): Promise<void> {
+    for (const nudge of this.#settling.values()) nudge();
+    await Promise.all(this.#settling.keys());
+  }
+
+  /** MANUAL and LEASE: the client acknowledges. */
+  async *#byCursor(begin: Begin, spec: FetchSpec, signal: AbortSignal, session: Session): AsyncGenerator<Uint8Array> {
+    let places: readonly Place[] = [];
+    for await (const chunk of this.#chunks(begin, spec, signal)) {
+      places = chunk.places;
+      yield encodeResponse(spec.reader, chunk).bytes;
+    }
+    if (spec.ack === "lease") await session.untilAcknowledged(places, spec.leaseMs, signal);
+  }
+
+  /** AUTO: what was sent counts as read when the client has taken all of it and the stream has ended in order. */
+  async *#auto(begin: Begin, spec: FetchSpec, context: CallContext, held: Held): AsyncGenerator<Uint8Array> {
+    for await (const chunk of this.#chunks(begin, spec, context.signal)) {
+      const { bytes, cursor } = encodeResponse(spec.reader, chunk);
+      // Where nothing was delivered nothing has to be known.
+      if (chunk.complete && chunk.places.length > 0) this.#settle(cursor, spec.reader, context, held);
+      yield bytes;
+    }
+  }
+
+  /** Has to be called before the stream's last message is written: it listens for how the stream ends. */
+  #settle(cursor: string, reader: string, { stream, log }: CallContext, held: Held): void {
+    const receipt = http2Receipt(stream);
+    const nudge = (): void => receipt.nudge();
+    held.keep(nudge);
+    const settling = receipt.outcome
+      .then(async (outcome) => {
+        if (outcome === "received") await this.#options.acknowledger.acknowledge(reader, cursor, "cursor");
+        else log.debug({ reader }, "the client went before it had everything; its records will be delivered again");
+      })
+      .catch((error: unknown) => {
+        log.warn({ reader, err: describeError(error) }, "could not acknowledge; the records will be delivered again");
+      })
+      .finally(() => {
+        this.#settling.delete(settling);
+        held.end();
+      });
+    this.#settling.set(settling, nudge);
+  }
+
+  /** AUTO on a live tail: each batch counts as read once the client has taken it off the connection. */
+  async *#follow(begin: Begin, spec: FetchSpec, context: CallContext): AsyncGenerator<Uint8Array> {
+    const { stream, signal, log } = context;
+    const progress = new FollowProgress(
+      async (cursor) => {
+        try {
+          await this.#options.acknowledger.acknowledge(spec.reader, cursor, "cursor");
+          return true;
+        } catch (error) {
+          log.warn({ reader: spec.reader, err: describeError(error) }, "could not acknowledge");
+          return false;
+        }
+      },
+      async () => (await confirmWritten(stream)) === "received",
+    );
+    for await (const chunk of this.#chunks(begin, spec, signal)) {
+      const { bytes, cursor } = encodeResponse(spec.reader, chunk);
+      yield bytes;
+      if (chunk.places.length > 0) progress.handedOver(cursor);
+    }
+  }
+
+  async #unread(spec: FetchSpec, signal: AbortSignal): Promise<Begin> {
+    const { places, gaps } = await this.#options.positions.open(spec.reader, spec.start, signal);
+    const wanted = ofSources(places, spec.sources);
+    const sources = new Set(wanted.map(({ source }) => source));
+    return { places: wanted, gaps: gaps.filter((gap) => sources.has(gap.source)) };
+  }
+
+  /** From a cursor on; where it says nothing, from the reader's position, or the beginning. */
+  async #since(spec: FetchSpec, signal: AbortSignal): Promise<Begin> {
+    const { positions, catalogue, log } = this.#options;
+    const wanted = decodeCursor(spec.since, spec.reader, "since");
+    const cursor = new Map(wanted.map((place) => [`${place.source}/${place.partition}`, place]));
+    const partitions = ofSources(await catalogue.partitions(), spec.sources);
+    const standing = new Map((await positions.find(spec.reader, signal)).places.map((place) => [keyOf(place), place]));
+    const earliest = new Map(
+      (await log.offsetsAt("earliest", partitions, signal)).map((place) => [keyOf(place), place.offset]),
+    );
+    const gaps: Gap[] = [];
+    const places = partitions.map((partition): Place => {
+      const at = cursor.get(`${partition.source}/${partition.partition}`);
+      if (at === undefined) {
+        return standing.get(keyOf(partition)) ?? { ...partition, offset: earliest.get(keyOf(partition)) ?? 0 };
+      }
+      if (at.topicId === partition.topicId) return { ...partition, offset: at.offset };
+      gaps.push({
+        source: partition.source,
+        partition: partition.partition,
+        fromOffset: at.offset,
+        toOffset: at.offset,
+        reason: GapReason.TOPIC_RECREATED,
+        detail: "the topic was deleted and made again since the cursor was given; it is read from its beginning",
+      });
+      return { ...partition, offset: 0 };
+    });
+    return { places, gaps };
+  }
+
+  #chunks({ places, gaps }: Begin, spec: FetchSpec, signal: AbortSignal): AsyncGenerator<Chunk, void, undefined> {
+    const { log, head, batchBytes, fetchBytes, catalogue } = this.#options;
+    return unread(places, gaps, {
+      log,
+      head,
+      signal,
+      batchBytes,
+      fetchBytes,
+      limit: spec.limit,
+      maxBytes: spec.maxBytes,
+      waitMs: spec.waitMs,
+      follow: spec.follow,
+      discover: async (known) => {
+        const keys = new Set(known.map(keyOf));
+        const there = await catalogue.partitions(1000);
+        const wanted = spec.sources.length === 0 ? there : there.filter(({ source }) => spec.sources.includes(source));
+        // What was not there when the fetch began is read from its beginning.
+        return wanted
+          .filter((partition) => !keys.has(keyOf(partition)))
+          .map((partition) => ({ ...partition, offset: 0 }));
+      },
+    });
+  }
+}
+
+/** A session that is released by whoever has it last: the stream, or the wait for evidence behind it. */
+class Held {
+  readonly #session: Session;
+  #kept = false;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** The stream's end does not release it. */
+  keep(nudge: () => void): void {
+    this.#kept = true;
+    this.#session.nudge = nudge;
+  }
+
+  release(): void {
+    if (!this.#kept) this.#session.release();
+  }
+
+  end(): void {
+    this.#session.release();
+  }
+}

@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { addService } from "@apispool/common/grpc-server.js";
+import { HealthState } from "@apispool/common/health.js";
+import type { Logger } from "@apispool/common/logger.js";
+import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
+import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
+import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
+import { namesFor } from "@apispool/kafka-log/topics.js";
+import { Acknowledger } from "./acknowledger.js";
+import { Catalogue } from "./catalogue.js";
+import type { ReaderConfig } from "./config.js";
+import { Fetcher } from "./fetcher.js";
+import { HeadWatch } from "./head-watch.js";
+import { keepReadersAlive } from "./keep-alive.js";
+import { Positions } from "./positions.js";
+import { dataReader } from "./service.js";
+import { Sessions } from "./sessions.js";
+import { StandingReport } from "./standing-report.js";
+
+const HEALTH_CHECK_MS = 2000;
+const BOOT_CHECK_MS = 200;
+/** How long evidence of receipt is waited for at the end, in milliseconds. */
+const SETTLE_MS = 1000;
+
+/** Starts the reader: its gRPC server at once; it is NOT_SERVING while Kafka cannot be reached. */
+export async function startReader(config: ReaderConfig, logger: Logger): Promise<RunningServer> {
+  const settings: KafkaSettings = { ...config.kafka, log: logger };
+  const names = namesFor(settings.topicPrefix);
+  const log = createLogReader(settings);
+  // What waits for new records has a connection of its own: a blocked fetch holds up every other request on one.
+  const headLog = createLogReader(settings);
+  const probe = createLogReader({ ...settings, retryForMs: 500 });
+  const head = new HeadWatch(headLog, logger);
+  const catalogue = new Catalogue(log, names);
+  const positions = new Positions(log, names, catalogue);
+  const sessions = new Sessions();
+  const acknowledger = new Acknowledger(positions, sessions);
+  const { busyWaitMs, batchBytes, fetchBytes } = config;
+  const fetcher = new Fetcher({
+    log,
+    head,
+    catalogue,
+    positions,
+    sessions,
+    acknowledger,
+    busyWaitMs,
+    batchBytes,
+    fetchBytes,
+  });
+  const report = new StandingReport(log);
+  const service = dataReader({ log, fetcher, acknowledger, positions, sessions, report, busyWaitMs });
+  const health = new HealthState([DataReader.typeName]);
+  const server = await startGrpcService({
+    log: logger,
+    health,
+    address: config.address,
+    services: [DataReader],
+    register: (grpcServer, options) => addService(grpcServer, DataReader, service, options),
+  });
+  const stopping = new AbortController();
+  const life = live();
+
+  async function live(): Promise<void> {
+    const { signal } = stopping;
+    let alive: Promise<void> | undefined;
+    for (let first = true; !signal.aborted;) {
+      const reachable = await probe.ping(signal).then(
+        () => true,
+        () => false,
+      );
+      if (signal.aborted) break;
+      if (first && reachable) logger.info(`ready on port ${server.port}`);
+      else if (first) logger.debug("waiting for Kafka");
+      else if (reachable !== health.serving) {
+        logger.info(reachable ? "Kafka can be reached again" : "Kafka cannot be reached");
+      }
+      health.setServing(reachable);
+      if (reachable) {
+        first = false;
+        alive ??= keepReadersAlive(positions, createKafka(settings), logger, signal);
+      }
+      await sleep(first ? BOOT_CHECK_MS : HEALTH_CHECK_MS, undefined, { signal }).catch(() => undefined);
+    }
+    await alive;
+  }
+
+  return {
+    port: server.port,
+    async stop() {
+      stopping.abort();
+      health.setServing(false);
+      await Promise.race([fetcher.settled(), sleep(SETTLE_MS)]);
+      await server.stop();
+      await head.close();
+      await life;
+      await Promise.all([log.close(), headLog.close(), probe.close()]);
+    },
+  };
+}
