@@ -66,7 +66,7 @@ function tell(tried: Tried, { out, err }: Surroundings): ExitCode {
   for (const { json } of records) out(json ?? "");
   for (const { method, url, status } of requests) err(`${method} ${url} → ${status === 0 ? "no answer" : status}`);
   err(
-    `${recordsTotal} records would be written${Number(recordsTotal) > records.length ? `, ${records.length} are shown` : ""}`,
+    `${recordsTotal} ${recordsTotal === 1n ? "record" : "records"} would be written${Number(recordsTotal) > records.length ? `, ${records.length} are shown` : ""}`,
   );
   if (deadLettersTotal > 0n) err(`${deadLettersTotal} items would go to the dead letters:`);
   for (const { place, reason } of deadLetters) err(`  ${place}: ${reason}`);
