@@ -88,6 +88,7 @@ function workerControl(router: ConnectRouter, { upstreams: { ingestor } }: Conne
     start: (request, context) => unary(client.start(request, handOn(context)), context),
     stop: (request, context) => unary(client.stop(request, handOn(context)), context),
     getStatus: (request, context) => unary(client.getStatus(request, handOn(context)), context),
+    trySource: (request, context) => unary(client.trySource(request, handOn(context)), context),
   });
   router.rpc(WorkerControl.method.watchStatus, async function* watchStatus(request, context) {
     try {
