@@ -121,6 +121,14 @@ describe("a JSON page", () => {
     );
   });
 
+  it.each([
+    ['{"data":{"x":null},"errors":[{"message":"Not\\nyours"}]}', 'it says: "Not yours"'],
+    ['{"ok":false,"error":"invalid_auth"}', 'it says: "invalid_auth"'],
+    ['{"message":"gone"}', 'it says: "gone"'],
+  ])("repeats what the API says where %s comes with a status of success", async (body, words) => {
+    await expect(read(body, { records: path("data.x.items") })).rejects.toThrow(words);
+  });
+
   it("reads other charsets: named by the API, by a mark, by the configuration", async () => {
     const text = '[{"id":"é"}]';
     const latin = Buffer.from(text, "latin1");
