@@ -100,7 +100,7 @@ describe("a JSON page", () => {
     ["<!DOCTYPE html><html><body>Sign in</body></html>", "text/html", /web page, not JSON \(is it a login page/],
     ["\n<html lang=en>", "application/json", /is it a login page/],
     ['{"items":[{"id":1},{"i', "application/json", /not valid JSON \(was it cut off\?\); it begins with: \{"items"/],
-    ['{"error":"no"}', "application/json", /an object without a list of records; set records/],
+    ['{"error":"no"}', "application/json", /an object without a list of records; it says: "no"/],
     ['{"a":[{}],"b":[{}]}', "application/json", /several lists; set records.*"a", "b"/],
     ['<?xml version="1.0"?><a/>', "text/xml", /set format: xml/],
   ])("of %s is refused in words", async (body, contentType, words) => {

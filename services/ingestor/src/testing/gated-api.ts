@@ -20,9 +20,9 @@ export interface Answer {
 
 /** What an API is made of in a recipe's test. */
 export interface Behaviour {
-  answer(asked: Asked): Answer;
+  readonly answer: (asked: Asked) => Answer;
   /** Whether a poll begins with this request; the one without a place in the list unless it says so. */
-  begins?(asked: Asked): boolean;
+  readonly begins?: (asked: Asked) => boolean;
 }
 
 const PLACES = ["page", "starting_after", "offset", "$offset", "paged"];
