@@ -158,7 +158,12 @@ class KafkaJsLogReader implements LogReader {
   }
 
   async ping(signal?: AbortSignal): Promise<void> {
-    await this.#quick.attempt(async (cluster) => this.#metadata(cluster), signal);
+    // A list of thousands of topics every other second would be work for nothing.
+    const call = metadataCall("no topic");
+    await this.#quick.attempt(
+      async (cluster) => cluster.brokerPool.withBroker(async ({ broker }) => broker.connectionPool.send(call)),
+      signal,
+    );
   }
 
   async close(): Promise<void> {
@@ -167,7 +172,7 @@ class KafkaJsLogReader implements LogReader {
 
   async #metadata(cluster: ClusterOf): Promise<readonly TopicMetadata[]> {
     const topics = await cluster.brokerPool.withBroker(async ({ broker }) =>
-      broker.connectionPool.send(metadataCall()),
+      broker.connectionPool.send(metadataCall("all topics")),
     );
     this.#leaders = new Map(
       topics.flatMap(({ name, partitions }) =>

@@ -8,6 +8,7 @@ import type { Logger } from "@apispool/common/logger.js";
 import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
 import { ensureTopics } from "@apispool/kafka-log/ensure-topics.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
+import { ProducerConnections } from "@apispool/kafka-log/producer-connections.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";
 import { backoffMs } from "./backoff.js";
@@ -70,8 +71,9 @@ export async function startIngestor(
       sources.onAssigned({ sources: new Set(), members: new Set() });
     },
   });
+  const producers = new ProducerConnections(settings);
   const maker = new SourceMaker({
-    kafka,
+    producers,
     reader,
     names,
     owner,
@@ -124,17 +126,18 @@ export async function startIngestor(
         const specs = [...controlTopics(names), ...sources.names.flatMap((name) => specsOf(name))];
         await ensureTopics(kafka, brokers, specs, log);
         await tail.catchUp();
+        await tellTotals();
         if (stopping.signal.aborted) return;
         sources.begin();
         ready = true;
         health.setServing(true);
         lease.start();
         tail.follow();
-        void tellTotals();
         log.info(`ready on port ${server.port} with ${counted(sources.names)}`);
         return;
       } catch (error) {
-        if (failures === 1) log.warn(`waiting for Kafka: ${describeError(error)}`);
+        // Topics that were just made are not everywhere at once: the first time is no news.
+        if (failures === 2) log.warn(`waiting for Kafka: ${describeError(error)}`);
         else log.debug({ err: error }, "still waiting for Kafka");
         await sleep(backoffMs(failures, BOOT_BACKOFF), stopping.signal);
       }
@@ -146,18 +149,21 @@ export async function startIngestor(
     return source === undefined ? [] : sourceTopics(names, source);
   }
 
-  /** What stands in the log of sources that nobody polls. */
+  /**
+   * What stands in the log of sources that nobody polls. A crash may have left a transaction open, which Kafka ends in
+   * its time: nobody has to wait for a mere number.
+   */
   async function tellTotals(): Promise<void> {
-    try {
-      // A crash may have left a transaction open, which Kafka ends in its time.
-      await maker.index.refresh(200).catch(async () => maker.index.refresh());
+    const tell = async (openTransactionMs?: number): Promise<void> => {
+      await maker.index.refresh(openTransactionMs);
       for (const name of sources.names) {
         const state = maker.index.get(name)?.state;
         if (state !== undefined) sources.tellTotal(name, recordsTotal(state.sequences));
       }
-    } catch (error) {
-      log.debug({ err: error }, "records in all are not known yet");
-    }
+    };
+    await tell(200).catch(() => {
+      tell().catch((error: unknown) => log.debug({ err: error }, "records in all are not known yet"));
+    });
   }
 
   async function watchKafka(): Promise<void> {
@@ -193,7 +199,7 @@ export async function startIngestor(
       if (ready) await status.flush(true);
       await lease.close();
       await Promise.all([tail.close(), control.close(), status.close()]);
-      await Promise.all([reader.close(), tailReader.close(), probe.close()]);
+      await Promise.all([producers.close(), reader.close(), tailReader.close(), probe.close()]);
       await life;
     },
   };

@@ -1,5 +1,5 @@
-import type { Kafka } from "kafkajs";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
+import type { SharedConnections } from "@apispool/kafka-log/producer-connections.js";
 import type { Names } from "@apispool/kafka-log/topics.js";
 import { withDeadline } from "../deadline.js";
 import type { DeadLetter, ItemBatch } from "../extract/page.js";
@@ -8,7 +8,7 @@ import type { Found, Part, PollSink } from "../poll/poll-sink.js";
 import { DedupWindow } from "./dedup-window.js";
 import { readTail } from "./log-tail.js";
 import { type NumberedRecord, deadLetterMessage, inSends, partitionOf, recordMessage } from "./outgoing.js";
-import type { ProducerPool } from "./producer-pool.js";
+import type { Limiter } from "./limiter.js";
 import { type Owner, encodeState, recordsTotal } from "./source-state.js";
 import type { StateIndex } from "./state-index.js";
 import type { TopicMap } from "./topic-map.js";
@@ -54,11 +54,12 @@ interface LogPosition {
 }
 
 export interface SourceLogOptions {
-  readonly kafka: Kafka;
+  readonly connections: SharedConnections;
   readonly log: LogReader;
   readonly index: StateIndex;
   readonly topics: TopicMap;
-  readonly pool: ProducerPool;
+  /** Bounds how many become writers at a time. */
+  readonly fencing: Limiter;
   readonly names: Names;
   readonly owner: Owner;
   readonly source: { readonly name: string; readonly origin: string; readonly dedupWindow: number };
@@ -83,7 +84,7 @@ export class SourceLog implements PollSink {
   constructor(options: SourceLogOptions) {
     this.#options = options;
     this.#origin = options.source.origin;
-    this.#producer = new TransactionalProducer(options.kafka, options.names.transactionalId(options.source.name));
+    this.#producer = new TransactionalProducer(options.connections, options.names.transactionalId(options.source.name));
   }
 
   get ready(): boolean {
@@ -146,7 +147,6 @@ export class SourceLog implements PollSink {
         await this.#write(position, part);
       } catch (error) {
         this.#producer.discard();
-        this.#options.pool.forget(this);
         this.#position = undefined;
         if (!isFenced(error)) throw error;
         // What a shut-out producer left open is ended already.
@@ -158,11 +158,6 @@ export class SourceLog implements PollSink {
     position.seen.commit(Math.min(this.#items, MOST_REMEMBERED));
     position.seenDeadLetters.commit();
     if (part.state.progress === undefined) this.#items = 0;
-  }
-
-  /** Disconnects; the next write connects again, shuts others out again and checks that nobody wrote meanwhile. */
-  rest(): void {
-    this.#producer.discard();
   }
 
   /** Shuts out every other writer and ends what it left open: nothing of it gets into the log any more. */
@@ -182,15 +177,12 @@ export class SourceLog implements PollSink {
     try {
       if (this.#unsettled && !abandon) await this.#fence();
     } finally {
-      this.#options.pool.forget(this);
       await this.#producer.close();
     }
   }
 
   async #write(position: LogPosition, { records, deadLetters, state }: Part): Promise<void> {
-    const { pool } = this.#options;
     if (!this.#producer.ready) await this.#own(position);
-    pool.begin(this);
     const sequences = new Map(position.sequences);
     const numbered = records.map((record): NumberedRecord => {
       const partition = partitionOf(record.key, position.partitions);
@@ -201,7 +193,6 @@ export class SourceLog implements PollSink {
     this.#unsettled = true;
     position.stateOffset = await this.#producer.write(this.#sends(numbered, deadLetters, sequences, state));
     this.#unsettled = false;
-    pool.end(this);
     for (const [partition, sequence] of sequences) position.sequences.set(partition, sequence);
     position.written = state;
     position.writtenAt = performance.now();
@@ -219,12 +210,10 @@ export class SourceLog implements PollSink {
   }
 
   async #fence(): Promise<void> {
-    const { pool } = this.#options;
-    const fencing = pool.connect(async () => this.#producer.fence());
+    const fencing = this.#options.fencing.run(async () => this.#producer.fence());
     this.#fencing = fencing.catch(() => undefined);
     await fencing;
     this.#unsettled = false;
-    pool.end(this);
   }
 
   #sends(

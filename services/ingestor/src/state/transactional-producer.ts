@@ -1,4 +1,5 @@
-import { type Kafka, type Message, Partitioners, type Producer, type TopicMessages, type Transaction } from "kafkajs";
+import type { Message, Producer, TopicMessages, Transaction } from "kafkajs";
+import type { SharedConnections } from "@apispool/kafka-log/producer-connections.js";
 import { withDeadline } from "../deadline.js";
 
 /** An open transaction of a crashed process holds up readers of committed records for this long, in milliseconds. */
@@ -41,7 +42,7 @@ export function isFenced(error: unknown): boolean {
  * to call {@link fence} and find out from the log what has been written.
  */
 export class TransactionalProducer {
-  readonly #kafka: Kafka;
+  readonly #connections: SharedConnections;
   readonly #transactionalId: string;
   #producer: Producer | undefined;
   #open: Transaction | undefined;
@@ -49,8 +50,8 @@ export class TransactionalProducer {
   /** The newest offset known of each partition: what is acknowledged must lie behind it. */
   readonly #newest = new Map<string, number>();
 
-  constructor(kafka: Kafka, transactionalId: string) {
-    this.#kafka = kafka;
+  constructor(connections: SharedConnections, transactionalId: string) {
+    this.#connections = connections;
     this.#transactionalId = transactionalId;
   }
 
@@ -66,13 +67,9 @@ export class TransactionalProducer {
   async fence(): Promise<void> {
     if (this.#closed) throw new Error("the producer was closed");
     this.discard();
-    const producer = this.#kafka.producer({
+    const producer = this.#connections.producer({
       transactionalId: this.#transactionalId,
       transactionTimeout: TRANSACTION_TIMEOUT_MS,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: Partitioners.DefaultPartitioner,
-      retry: { initialRetryTime: 5, maxRetryTime: 200, retries: 8 },
     });
     this.#producer = producer;
     this.#newest.clear();
@@ -150,6 +147,7 @@ export class TransactionalProducer {
       return await withDeadline(working, STEP_MS, what);
     } catch (error) {
       if (this.#producer === producer) this.discard();
+      this.#connections.failed(producer, error);
       // kafkajs may connect again on its own while it retries; that connection has to go too.
       void working.catch(() => undefined).finally(() => void disconnect(producer));
       throw error;

@@ -1,6 +1,6 @@
-import type { Kafka } from "kafkajs";
 import type { Logger } from "@apispool/common/logger.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
+import type { ProducerConnections } from "@apispool/kafka-log/producer-connections.js";
 import { toKafkaError } from "@apispool/kafka-log/retry.js";
 import type { Names } from "@apispool/kafka-log/topics.js";
 import type { SourceConfig } from "../config/source-config.js";
@@ -12,7 +12,7 @@ import { poll } from "../poll/poll.js";
 import { type SourceParts, createParts } from "../poll/source-parts.js";
 import { type Clock, systemClock } from "../schedule/clock.js";
 import { eventSource } from "../source-url.js";
-import { ProducerPool } from "../state/producer-pool.js";
+import { Limiter } from "../state/limiter.js";
 import { SourceLog } from "../state/source-log.js";
 import type { Owner } from "../state/source-state.js";
 import { StateIndex } from "../state/state-index.js";
@@ -22,11 +22,13 @@ import { type PollSource, Worker } from "./worker.js";
 
 /** So many sources begin at once; more are spread out. */
 const AT_ONCE = 20;
+/** Becoming the writer of so many sources goes on at a time. */
+const AT_A_TIME = 16;
 /** Each further source adds so much to the time over which first polls are spread, in milliseconds. */
 const SPREAD_MS = 5;
 
 export interface MakerOptions {
-  readonly kafka: Kafka;
+  readonly producers: ProducerConnections;
   readonly reader: LogReader;
   readonly names: Names;
   readonly owner: Owner;
@@ -45,7 +47,7 @@ export class SourceMaker {
   readonly index: StateIndex;
   readonly #options: MakerOptions;
   readonly #topics: TopicMap;
-  readonly #pool = new ProducerPool();
+  readonly #fencing = new Limiter(AT_A_TIME);
   readonly #clock: Clock;
 
   constructor(options: MakerOptions) {
@@ -126,15 +128,15 @@ export class SourceMaker {
   }
 
   openLog(config: SourceConfig): SourceLog {
-    const { kafka, reader, names, owner } = this.#options;
+    const { producers, reader, names, owner } = this.#options;
     const { name, dedupWindow, request } = config;
     const source = { name, dedupWindow, origin: eventSource(request.shownUrl) };
     return new SourceLog({
-      kafka,
+      connections: producers.share(),
       log: reader,
       index: this.index,
       topics: this.#topics,
-      pool: this.#pool,
+      fencing: this.#fencing,
       names,
       owner,
       source,
