@@ -12,7 +12,7 @@ describe("the recipes in examples/", () => {
       expect([name, problems]).toEqual([name, []]);
       const parent = { id: 1 };
       const urls = sources.map(({ request }) => request.url.render({ now: 0, cursor: "", lastPoll: 0, parent }));
-      expect([name, ...urls].join(" ")).toMatch(/^\S+( https:\/\/[\w.]+\.(com|org|gov|us)\/\S*)+$/);
+      expect([name, ...urls].join(" ")).toMatch(/^\S+( https:\/\/[\w.-]+\.(com|org|gov|us)\/\S*)+$/);
     }
   });
 
