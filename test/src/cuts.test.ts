@@ -240,9 +240,9 @@ describe("a download that is cut loses nothing", () => {
           body: '{"reader":"outage"}',
         }),
       ]);
+      expect(await http1.json()).toMatchObject({ code: "unavailable", reason: "KAFKA_UNAVAILABLE", status: 503 });
       expect(http1.status).toBe(503);
       expect(http1.headers.get("retry-after")).not.toBeNull();
-      expect(await http1.json()).toMatchObject({ code: "unavailable", reason: "KAFKA_UNAVAILABLE" });
       expect(grpc.status).toBe(503);
       expect(await grpc.json()).toMatchObject({ code: "unavailable" });
     } finally {

@@ -107,7 +107,8 @@ export interface Cluster {
   findBroker(node: { nodeId: number | string }): Promise<Broker>;
   findGroupCoordinator(group: { groupId: string }): Promise<Broker>;
   readonly brokerPool: {
-    withBroker<T>(use: (found: { nodeId: string; broker: Broker }) => Promise<T>): Promise<T>;
+    /** Null where every broker failed: it keeps their errors to itself. */
+    withBroker<T>(use: (found: { nodeId: string; broker: Broker }) => Promise<T>): Promise<T | null>;
     readonly metadata?: { readonly topicMetadata: readonly { readonly topic: string }[] } | null;
   };
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
