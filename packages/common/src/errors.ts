@@ -16,7 +16,7 @@ export const reasons = [
   "KAFKA_REFUSED",
   "SERVICE_UNAVAILABLE",
   "SHUTTING_DOWN",
-  "SOURCE_TAKEN_OVER",
+  "OWNER_SILENT",
   "NOT_IMPLEMENTED",
   "INTERNAL",
 ] as const;
@@ -95,7 +95,11 @@ export function describeError(thrown: unknown): string {
   };
   let text =
     typeof message === "string" && message !== "" ? message : typeof code === "string" ? code : "unknown error";
-  if (Array.isArray(errors) && errors.length > 0) text += ` (${errors.map(describeError).join(", ")})`;
+  if (Array.isArray(errors) && errors.length > 0) {
+    // A request about a thousand topics may fail a thousand times for one reason.
+    const texts = [...new Set(errors.map(describeError))];
+    text += ` (${texts.slice(0, 5).join(", ")}${texts.length > 5 ? `, and ${texts.length - 5} others` : ""})`;
+  }
   if (cause !== undefined && cause !== thrown) text += `: ${describeError(cause)}`;
   return text;
 }

@@ -53,6 +53,7 @@ describe("a grpc-js server that speaks protobuf-es", () => {
                 signal.addEventListener("abort", () => reject(signal.reason as Error));
               });
             },
+            trySource: () => ({}),
             getStatus() {
               throw new TypeError("a secret of the inside");
             },

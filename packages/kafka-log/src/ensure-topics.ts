@@ -11,6 +11,8 @@ export interface TopicSpec {
   readonly partitions: number;
   /** Topic settings, e.g. `retention.ms`. */
   readonly config: Readonly<Record<string, string>>;
+  /** Copies; the broker's default unless given. */
+  readonly replication?: number;
 }
 
 /** Kept for ever: Kafka is the storage, and the broker's default of seven days would lose unread records. */
@@ -38,12 +40,8 @@ export async function ensureTopics(
     await admin.connect();
     const existing = new Set(await admin.listTopics());
     const missing = specs.filter(({ topic }) => !existing.has(topic));
-    if (missing.length > 0) await create(admin, missing);
-    await verify(
-      admin,
-      specs.filter(({ topic }) => existing.has(topic)),
-      log,
-    );
+    for (const part of inParts(missing)) await create(admin, part);
+    for (const part of inParts(specs.filter(({ topic }) => existing.has(topic)))) await verify(admin, part, log);
   } catch (error) {
     throw toKafkaError(error, brokers);
   } finally {
@@ -51,21 +49,31 @@ export async function ensureTopics(
   }
 }
 
+/** A controller takes no more than 10,000 changes at once, and each setting of a topic is one. */
+const TOPICS_PER_REQUEST = 200;
+
+function inParts(specs: readonly TopicSpec[]): readonly (readonly TopicSpec[])[] {
+  const parts: TopicSpec[][] = [];
+  for (let from = 0; from < specs.length; from += TOPICS_PER_REQUEST) {
+    parts.push(specs.slice(from, from + TOPICS_PER_REQUEST));
+  }
+  return parts;
+}
+
 async function create(admin: Admin, specs: readonly TopicSpec[]): Promise<void> {
   // False means that somebody else was faster, which is as good.
   await admin.createTopics({
     waitForLeaders: true,
-    topics: specs.map(({ topic, partitions, config }) => ({
+    topics: specs.map(({ topic, partitions, config, replication = -1 }) => ({
       topic,
       numPartitions: partitions,
-      replicationFactor: -1,
+      replicationFactor: replication,
       configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
     })),
   });
 }
 
 async function verify(admin: Admin, specs: readonly TopicSpec[], log: Logger): Promise<void> {
-  if (specs.length === 0) return;
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: specs.map(({ topic, config }) => ({

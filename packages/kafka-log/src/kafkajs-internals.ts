@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import type { KafkaConfig } from "kafkajs";
+import type { KafkaConfig, Producer, ProducerConfig, RetryOptions } from "kafkajs";
 
 /*
  * kafkajs is pinned and frozen, and has no public way to read by offset without joining a group. This is the one place
@@ -39,6 +39,12 @@ interface TopicPartitions<P> {
   readonly partitions: readonly P[];
 }
 
+/** A member of a group, as its leader sees it. */
+export interface GroupMemberInfo {
+  readonly memberId: string;
+  readonly memberMetadata: Buffer;
+}
+
 export interface Broker {
   readonly nodeId: number;
   readonly connectionPool: { send<T>(call: ProtocolCall<T>): Promise<T> };
@@ -63,6 +69,31 @@ export interface Broker {
     topics: readonly TopicPartitions<{ partition: number; timestamp: number }>[];
   }): Promise<{ responses: readonly TopicPartitions<{ partition: number; offset: string; errorCode: number }>[] }>;
   listGroups(): Promise<{ groups: readonly { groupId: string }[] }>;
+  describeGroups(request: {
+    groupIds: readonly string[];
+  }): Promise<{ groups: readonly { readonly members: readonly GroupMemberInfo[] }[] }>;
+  joinGroup(request: {
+    groupId: string;
+    memberId: string;
+    sessionTimeout: number;
+    rebalanceTimeout: number;
+    protocolType: string;
+    groupProtocols: readonly { name: string; metadata: Buffer }[];
+  }): Promise<{
+    memberId: string;
+    leaderId: string;
+    generationId: number;
+    /** Filled for the leader only. */
+    members: readonly GroupMemberInfo[];
+  }>;
+  syncGroup(request: {
+    groupId: string;
+    generationId: number;
+    memberId: string;
+    groupAssignment: readonly { memberId: string; memberAssignment: Buffer }[];
+  }): Promise<{ memberAssignment: Buffer }>;
+  heartbeat(request: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>;
+  leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
   deleteGroups(
     groups: readonly string[],
   ): Promise<{ results: readonly { groupId: string; error?: Error & { readonly type?: string } }[] }>;
@@ -75,21 +106,43 @@ export interface Cluster {
   getNodeIds(): readonly string[];
   findBroker(node: { nodeId: number | string }): Promise<Broker>;
   findGroupCoordinator(group: { groupId: string }): Promise<Broker>;
-  readonly brokerPool: { withBroker<T>(use: (found: { nodeId: string; broker: Broker }) => Promise<T>): Promise<T> };
+  readonly brokerPool: {
+    /** Null where every broker failed: it keeps their errors to itself. */
+    withBroker<T>(use: (found: { nodeId: string; broker: Broker }) => Promise<T>): Promise<T | null>;
+    readonly metadata?: { readonly topicMetadata: readonly { readonly topic: string }[] } | null;
+  };
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
 }
 
 const require = createRequire(import.meta.url);
 const ClusterClass = require("kafkajs/src/cluster") as new (options: object) => Cluster;
+const producerOf = require("kafkajs/src/producer") as (options: object) => Producer;
 const EncoderClass = require("kafkajs/src/protocol/encoder") as new () => Encoder;
 const createSocketFactory = require("kafkajs/src/network/socketFactory") as () => unknown;
 const loggerModule = require("kafkajs/src/loggers") as {
   createLogger: (options: { level: number; logCreator: unknown }) => unknown;
 };
 
-/** A cluster's connections as kafkajs keeps them, two sockets a broker. Nothing is retried inside: callers do it. */
-export function createCluster(config: KafkaConfig): Cluster {
+const ONCE_MORE = { initialRetryTime: 50, maxRetryTime: 200, retries: 1 };
+
+function loggerOf(config: KafkaConfig): unknown {
+  return loggerModule.createLogger({ level: config.logLevel ?? 1, logCreator: config.logCreator });
+}
+
+/** A transactional producer on connections that are not its own. */
+export function createProducer(
+  config: KafkaConfig,
+  options: Required<Pick<ProducerConfig, "transactionalId" | "transactionTimeout" | "createPartitioner" | "retry">> & {
+    readonly cluster: Cluster;
+  },
+): Producer {
+  return producerOf({ ...options, logger: loggerOf(config) });
+}
+
+/** A cluster's connections as kafkajs keeps them, two sockets a broker. Next to nothing is retried inside: callers do it. */
+export function createCluster(config: KafkaConfig, retry: RetryOptions = ONCE_MORE): Cluster {
   return new ClusterClass({
-    logger: loggerModule.createLogger({ level: config.logLevel ?? 1, logCreator: config.logCreator }),
+    logger: loggerOf(config),
     socketFactory: config.socketFactory ?? createSocketFactory(),
     brokers: config.brokers,
     ssl: config.ssl,
@@ -104,7 +157,7 @@ export function createCluster(config: KafkaConfig): Cluster {
     allowAutoTopicCreation: false,
     maxInFlightRequests: null,
     isolationLevel: 1,
-    retry: { initialRetryTime: 50, maxRetryTime: 200, retries: 1, factor: 0.2, multiplier: 2 },
+    retry: { factor: 0.2, multiplier: 2, ...retry },
   });
 }
 

@@ -1,7 +1,7 @@
 import { Code } from "@connectrpc/connect";
 import { rpcError } from "@apispool/common/errors.js";
 import { ClusterHandle } from "./cluster-handle.js";
-import type { Broker } from "./kafkajs-internals.js";
+import type { Broker, ProtocolCall } from "./kafkajs-internals.js";
 import type {
   CommittedOffset,
   FetchOptions,
@@ -158,7 +158,8 @@ class KafkaJsLogReader implements LogReader {
   }
 
   async ping(signal?: AbortSignal): Promise<void> {
-    await this.#quick.attempt(async (cluster) => this.#metadata(cluster), signal);
+    // A list of thousands of topics every other second would be work for nothing.
+    await this.#quick.attempt(async (cluster) => askAnyBroker(cluster, metadataCall("no topic")), signal);
   }
 
   async close(): Promise<void> {
@@ -166,9 +167,7 @@ class KafkaJsLogReader implements LogReader {
   }
 
   async #metadata(cluster: ClusterOf): Promise<readonly TopicMetadata[]> {
-    const topics = await cluster.brokerPool.withBroker(async ({ broker }) =>
-      broker.connectionPool.send(metadataCall()),
-    );
+    const topics = await askAnyBroker(cluster, metadataCall("all topics"));
     this.#leaders = new Map(
       topics.flatMap(({ name, partitions }) =>
         partitions.map((p) => [keyOf({ topic: name, partition: p.partition }), p.leader]),
@@ -263,6 +262,21 @@ class KafkaJsLogReader implements LogReader {
 }
 
 type ClusterOf = Parameters<Parameters<ClusterHandle["attempt"]>[0]>[0];
+
+/** Asks one broker after the other. kafkajs says nothing where each of them failed; here the last failure counts. */
+async function askAnyBroker<T>(cluster: ClusterOf, call: ProtocolCall<T>): Promise<T> {
+  let failure: unknown;
+  const answer = await cluster.brokerPool.withBroker(async ({ broker }) => {
+    try {
+      return { value: await broker.connectionPool.send(call) };
+    } catch (error) {
+      failure = error;
+      throw error;
+    }
+  });
+  if (answer === null) throw failure;
+  return answer.value;
+}
 
 function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic}/${partition}`;

@@ -4,6 +4,8 @@ import { type ProtocolCall, createEncoder } from "./kafkajs-internals.js";
 const READ_COMMITTED = 1;
 const NO_EPOCH = -1;
 const ALL_TOPICS = 0;
+/** An empty list, by the compact encoding. */
+const NO_TOPIC = 1;
 
 /** Reads Kafka's protocol types; a read beyond the end throws a RangeError. */
 class Cursor {
@@ -90,15 +92,21 @@ export interface TopicMetadata {
   readonly partitions: readonly { readonly errorCode: number; readonly partition: number; readonly leader: number }[];
 }
 
-/** Metadata, version 12: the first that kafkajs has not, and the one that tells topic ids (KIP-516). All topics. */
-export function metadataCall(): ProtocolCall<readonly TopicMetadata[]> {
+/** Metadata, version 12: the first that kafkajs has not, and the one that tells topic ids (KIP-516). */
+export function metadataCall(of: "all topics" | "no topic"): ProtocolCall<readonly TopicMetadata[]> {
   return {
     request: {
       apiKey: 3,
       apiVersion: 12,
       apiName: "Metadata",
       // A flexible version: its request header ends with tagged fields, which are written here as the body's first byte.
-      encode: async () => createEncoder().writeInt8(0).writeInt8(ALL_TOPICS).writeInt8(0).writeInt8(0).writeInt8(0),
+      encode: async () =>
+        createEncoder()
+          .writeInt8(0)
+          .writeInt8(of === "all topics" ? ALL_TOPICS : NO_TOPIC)
+          .writeInt8(0)
+          .writeInt8(0)
+          .writeInt8(0),
     },
     response: {
       decode: async (payload) => {

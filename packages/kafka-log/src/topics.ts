@@ -7,6 +7,10 @@ export interface Names {
   readonly deadLetters: (source: string) => string;
   readonly state: string;
   readonly control: string;
+  /** What each source's owner tells the other ingestors. */
+  readonly status: string;
+  /** The group by which ingestors share the sources. */
+  readonly lease: string;
   readonly transactionalId: (source: string) => string;
   readonly readerGroupPrefix: string;
   readonly readerGroup: (reader: string) => string;
@@ -23,6 +27,8 @@ export function namesFor(prefix: string): Names {
     deadLetters: (source) => `${prefix}.dlq.${source}`,
     state: `${prefix}.state`,
     control: `${prefix}.control`,
+    status: `${prefix}.status`,
+    lease: `${prefix}.lease`,
     transactionalId: (source) => `${prefix}.ingestor.${source}`,
     readerGroupPrefix,
     readerGroup: (reader) => readerGroupPrefix + reader,

@@ -55,6 +55,10 @@ describe("the JSON API", () => {
           recordsTotal: "1152921504606846976",
           duplicatesDropped: 0,
           deadLettered: 0,
+          owner: null,
+          cursor: null,
+          currentPage: 0,
+          rateLimit: null,
         },
       ],
     });
@@ -68,14 +72,44 @@ describe("the JSON API", () => {
     expect(await (await fetch(`${harness.url}/worker`)).json()).toMatchObject({ sources: [{ changed: false }] });
   });
 
+  it("tries sources, and leaves the records' JSON as it is", async () => {
+    const tried = await post("/worker", '{"command":"test"}');
+    const text = await tried.text();
+    expect(text).toContain('"record":{"mag":1.50,"n":12345678901234567890}');
+    expect(tried.headers.get("content-type")).toBe("application/json; charset=utf-8");
+    expect(JSON.parse(text)).toMatchObject({
+      sources: [
+        {
+          source: "quakes",
+          recordsTotal: 1,
+          deadLetters: [{ place: "item 2", reason: "it has no id", raw: '{"mag":2}' }],
+          duplicates: 0,
+          requests: [{ method: "GET", url: "http://api.example/quakes", status: 200 }],
+          pages: 1,
+          more: false,
+          nextCursor: "2026",
+          error: null,
+        },
+      ],
+    });
+    expect((await post("/worker", '{"command":"test","sources":["x"]}')).status).toBe(404);
+  });
+
   it.each([
     ["no body", "", json, 400, "body", /empty/],
     ["broken JSON", '{"command":', json, 400, "body", /not JSON: .*(position|end)/],
     ["a number", "7", json, 400, "body", /a number; it must be a JSON object/],
     ["an array", '["start"]', json, 400, "body", /an array; it must be a JSON object/],
     ["null", "null", json, 400, "body", /null; it must be/],
-    ["no command", "{}", json, 400, "command", /missing; it must be one of "start", "stop"/],
-    ["an unknown command", '{"command":"fly"}', json, 400, "command", /"fly"; it must be one of "start", "stop"/],
+    ["no command", "{}", json, 400, "command", /missing; it must be one of "start", "stop", "test"/],
+    [
+      "an unknown command",
+      '{"command":"fly"}',
+      json,
+      400,
+      "command",
+      /"fly"; it must be one of "start", "stop", "test"/,
+    ],
     ["a command of the wrong type", '{"command":{"a":1}}', json, 400, "command", /"start", "stop"/],
     ["an unknown field", '{"command":"start","speed":3}', json, 400, "speed", /known are command, sources/],
     ["an inherited name", '{"command":"start","__proto__":{}}', json, 400, "__proto__", /unknown/],

@@ -1,15 +1,15 @@
 import type { HealthState } from "@apispool/common/health.js";
-import { Code } from "@connectrpc/connect";
+import { type CallOptions, Code } from "@connectrpc/connect";
 import { type FieldProblem, invalidArgument, rpcError } from "@apispool/common/errors.js";
 import { dataRoutes } from "./data-routes.js";
 import type { Delivery } from "./delivery.js";
 import { readJsonObject, unknownFields, type JsonObject } from "./json-body.js";
 import { shown } from "./json-text.js";
-import { type Routes, answerJson } from "./router.js";
+import { type Routes, answerJson, answerJsonText } from "./router.js";
 import type { Upstreams } from "./upstream.js";
 import { fromUpstream } from "./upstream-error.js";
 import type { UpstreamHealth } from "./upstream-health.js";
-import { workerSource } from "./worker-json.js";
+import { triedSource, workerSource } from "./worker-json.js";
 
 export interface JsonOptions {
   readonly upstreams: Upstreams;
@@ -28,6 +28,8 @@ const workerTimeoutMs = 60_000;
 export function jsonRoutes(options: JsonOptions): Routes {
   const { upstreams, health, upstreamHealth, maxBodyBytes } = options;
   const { ingestor } = upstreams;
+  const everySource = async (call: CallOptions): Promise<readonly string[]> =>
+    (await ingestor.client.getStatus({}, call)).sources.map(({ source }) => source);
   return {
     "/worker": {
       async GET(exchange, { query }) {
@@ -46,6 +48,14 @@ export function jsonRoutes(options: JsonOptions): Routes {
         const { signal, requestId } = exchange;
         const call = { signal, headers: { "x-request-id": requestId }, timeoutMs: workerTimeoutMs };
         try {
+          if (command === "test") {
+            const names = sources.length > 0 ? sources : await everySource(call);
+            const tried = await Promise.all(
+              names.map(async (source) => triedSource(source, await ingestor.client.trySource({ source }, call))),
+            );
+            answerJsonText(exchange, `{"sources":[${tried.join(",")}]}`);
+            return;
+          }
           const answer = await ingestor.client[command]({ sources }, call);
           answerJson(exchange, { sources: answer.sources.map(workerSource) });
         } catch (error) {
@@ -66,7 +76,7 @@ export function jsonRoutes(options: JsonOptions): Routes {
   };
 }
 
-const commands = ["start", "stop"] as const;
+const commands = ["start", "stop", "test"] as const;
 
 /** What `POST /worker` is told; throws INVALID_ARGUMENT that names everything that is wrong. */
 export function workerCommand(body: JsonObject): { command: (typeof commands)[number]; sources: string[] } {

@@ -84,7 +84,12 @@ function split(url: string): { path: string; query: URLSearchParams } {
 
 /** Answers with a JSON value. */
 export function answerJson(exchange: Exchange, value: unknown, status = 200): void {
-  send(exchange, status, "application/json; charset=utf-8", {}, `${JSON.stringify(value)}\n`);
+  answerJsonText(exchange, JSON.stringify(value), status);
+}
+
+/** As {@link answerJson}, with JSON that is printed already. */
+export function answerJsonText(exchange: Exchange, json: string, status = 200): void {
+  send(exchange, status, "application/json; charset=utf-8", {}, `${json}\n`);
 }
 
 /** Answers with a problem; an answer that has begun is cut off so that it cannot be taken for a whole one. */

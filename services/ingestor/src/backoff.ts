@@ -1,5 +1,5 @@
 /** Longest wait that an API can ask for, in milliseconds. */
-const LONGEST_RETRY_AFTER_MS = 3_600_000;
+export const LONGEST_RETRY_AFTER_MS = 3_600_000;
 
 export interface BackoffLimits {
   /** The upper limit of the first wait, in milliseconds. */

@@ -110,25 +110,31 @@ describe("exactly once, whatever breaks", () => {
     await expectExactlyOnce(ingestor);
   });
 
-  it("with a second ingestor of the same source: the first gives it up, and can take it back", async () => {
+  it("with a second ingestor of the same source: it waits, and takes over when the first is gone", async () => {
     const first = await harness.ready({ url: api.url });
     await first.control.start({});
     await eventually(async () => expect(shown).toBeGreaterThan(50));
     const second = await harness.ready({ url: api.url });
+    const owner = (await statusOf(first))?.owner;
+    expect(owner).not.toBe("");
     await eventually(async () => {
-      expect(await statusOf(first)).toMatchObject({
-        actualState: ActualState.FAILED,
-        lastError: expect.stringContaining("taken this source over"),
-      });
+      expect(await statusOf(second)).toMatchObject({ owner, desiredState: DesiredState.STARTED });
     });
-    const before = shown;
-    await eventually(async () => expect(shown).toBeGreaterThan(before + 50));
-    expect(await statusOf(second)).toMatchObject({ desiredState: DesiredState.STARTED });
-    expect(await statusOf(second)).not.toMatchObject({ actualState: ActualState.FAILED });
-    expect((await first.control.start({})).sources).toMatchObject([{ changed: false }]);
-    await eventually(async () => expect(await statusOf(second)).toMatchObject({ actualState: ActualState.FAILED }));
-    await second.stop();
-    await expectExactlyOnce(first);
+    // Either of them stops it and starts it again.
+    expect((await second.control.stop({})).sources).toMatchObject([{ changed: true }]);
+    const requests = api.requests.length;
+    expect(await statusOf(first)).toMatchObject({ actualState: ActualState.STOPPED });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(api.requests.length).toBe(requests);
+    await second.control.start({});
+    await eventually(async () => expect(api.requests.length).toBeGreaterThan(requests));
+    await first.stop();
+    await eventually(async () => {
+      const status = await statusOf(second);
+      expect(status?.polls).toBeGreaterThan(0n);
+      expect(status?.owner).not.toBe(owner);
+    });
+    await expectExactlyOnce(second);
   });
 
   it("with ingestors that end at any moment", async () => {

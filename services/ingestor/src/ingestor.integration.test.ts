@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from "@jest/glo
 import { ActualState, DesiredState } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { HealthCheckResponse_ServingStatus as Status } from "@apispool/contracts/health/v1/health_pb.js";
 import { reasonOf } from "@apispool/common/errors.js";
+import { path } from "./testing/expressions.js";
 import { FakeApi } from "./testing/fake-api.js";
 import { Harness, type TestIngestor, eventually, headerOf } from "./testing/harness.js";
 
@@ -42,7 +43,7 @@ describe("the ingestor", () => {
     const first = '{ "z":1, "id" : 12345678901234567890, "a": "\\u00e9\\"]}" , "when": 1500000000.5}';
     const second = '{"id":12345678901234567891,"big":1e400,"neg":-0.0}';
     api.answerJson(`\ufeff{"meta":{"features":[0]},"features":[ ${first} ,\n${second}],"bbox":[1,2]}`);
-    const ingestor = await harness.ready({ url: `${api.url}?api_key=hush`, eventTimePath: ["when"] });
+    const ingestor = await harness.ready({ url: `${api.url}?api_key=hush`, extract: { eventTime: path("when") } });
     await ingestor.control.start({});
     await eventually(async () => expect(await harness.values()).toHaveLength(2));
     const records = await harness.read(harness.names.records("things"));
@@ -193,28 +194,28 @@ describe("the ingestor", () => {
       turn += 1;
       response.end(`{"turn":${turn},"items":[{"id":"a"},{"no":1},7,{"id":"b"}]}`);
     });
-    const ingestor = await harness.ready({ url: api.url, idPath: ["id"], recordsPath: ["items"] });
+    const ingestor = await harness.ready({ url: api.url, extract: { id: [path("id")], records: path("items") } });
     await ingestor.control.start({});
     await polls(ingestor, 2);
     await ingestor.stop();
-    const next = await harness.ready({ url: api.url, idPath: ["id"], recordsPath: ["items"] });
+    const next = await harness.ready({ url: api.url, extract: { id: [path("id")], records: path("items") } });
     await polls(next, 2);
     expect(await harness.values()).toEqual(['{"id":"a"}', '{"id":"b"}']);
     const letters = await harness.read(harness.names.deadLetters("things"));
     expect(letters.map(({ value }) => String(value))).toEqual(['{"no":1}', "7"]);
     expect(letters.map((letter) => headerOf(letter, "apispool-reason"))).toEqual([
       'it has no id at "id"',
-      "it is a number, not an object",
+      'it has no id at "id"',
     ]);
   });
 
   it.each([
-    [200, "<!DOCTYPE html><title>Sign in</title>", "web page or XML, not JSON .*<!DOCTYPE html><title>Sign in"],
+    [200, "<!DOCTYPE html><title>Sign in</title>", "web page, not JSON .*<!DOCTYPE html><title>Sign in"],
     [200, '[{"id":1},{"id"', "not valid JSON"],
-    [200, '{"a":[{}],"b":[{}]}', 'several lists; set SOURCE_RECORDS .*"a", "b"'],
+    [200, '{"a":[{}],"b":[{}]}', 'several lists; set records .*"a", "b"'],
     [500, "boom", "HTTP 500"],
-    [401, "", "HTTP 401.*SOURCE_HEADERS"],
-    [404, "", "HTTP 404.*SOURCE_URL"],
+    [401, "", "HTTP 401.*check auth"],
+    [404, "", "HTTP 404.*check url"],
   ])("backs off from an answer %s %s, says why, and recovers by itself", async (code, body, text) => {
     api.answer((_request, response) => response.writeHead(code).end(body));
     const ingestor = await harness.ready({ url: api.url });

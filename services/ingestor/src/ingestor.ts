@@ -6,90 +6,165 @@ import { addService } from "@apispool/common/grpc-server.js";
 import { HealthState } from "@apispool/common/health.js";
 import type { Logger } from "@apispool/common/logger.js";
 import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
-import { compacted, ensureTopics, keptForEver } from "@apispool/kafka-log/ensure-topics.js";
+import { ensureTopics } from "@apispool/kafka-log/ensure-topics.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
-import type { LogReader } from "@apispool/kafka-log/log-reader.js";
+import { ProducerConnections } from "@apispool/kafka-log/producer-connections.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
-import { type Names, namesFor } from "@apispool/kafka-log/topics.js";
+import { namesFor } from "@apispool/kafka-log/topics.js";
 import { backoffMs } from "./backoff.js";
-import type { IngestorConfig, SourceConfig } from "./config.js";
-import { ControlLog, type Desired } from "./control-log.js";
+import type { IngestorConfig } from "./config/load.js";
+import type { SourceConfig } from "./config/source-config.js";
+import { ControlLog, readControl } from "./control/control-log.js";
+import { SourceSet } from "./control/source-set.js";
+import { StatusLog, readStatus } from "./control/status-log.js";
+import { TopicTail } from "./control/topic-tail.js";
 import { sleep } from "./deadline.js";
-import { MAX_RECORD_BYTES } from "./json-records.js";
+import type { HttpClientDeps } from "./http/create-http-client.js";
+import { Lease } from "./lease/lease.js";
 import { workerControl } from "./service.js";
-import { SourceLog } from "./source-log.js";
-import { SourceSet } from "./source-set.js";
-import { readStates, recordsTotal } from "./source-state.js";
-import { Worker } from "./worker.js";
+import { recordsTotal } from "./state/source-state.js";
+import { controlTopics, sourceTopics } from "./topic-specs.js";
+import { SourceMaker } from "./worker/source-maker.js";
 
 const HEALTH_CHECK_MS = 2000;
+const LEASE_WAIT_MS = 500;
 const BOOT_BACKOFF = { firstMs: 200, longestMs: 2000 };
+
+export interface RunningIngestor extends RunningServer {
+  /** Takes over another configuration of the sources; those that stay as they are go on untouched. */
+  reload(sources: readonly SourceConfig[]): Promise<void>;
+}
 
 /**
  * Starts the ingestor: its gRPC server at once, its work as soon as Kafka can be reached. Until then it is NOT_SERVING
  * and its methods answer UNAVAILABLE.
  */
-export async function startIngestor(config: IngestorConfig, log: Logger): Promise<RunningServer> {
+export async function startIngestor(
+  config: Omit<IngestorConfig, "file">,
+  log: Logger,
+  http?: HttpClientDeps,
+): Promise<RunningIngestor> {
   const settings: KafkaSettings = { ...config.kafka, log };
   const { brokers } = settings;
   const names = namesFor(settings.topicPrefix);
   const kafka = createKafka(settings);
   const reader = createLogReader(settings);
+  const tailReader = createLogReader(settings);
   const probe = createLogReader({ ...settings, retryForMs: 500 });
   const control = new ControlLog(kafka, brokers, names.control);
   const owner = { id: randomUUID(), host: hostname(), pid: process.pid };
-  const workers = config.sources.map(
-    (source) =>
-      new Worker({
-        source,
-        brokers,
-        log,
-        openLog: () => new SourceLog({ kafka, log: reader, names, owner, source }),
-        onChange: () => sources.changed(source.name),
-      }),
+
+  let nowAssigned = (): void => undefined;
+  const assigned = new Promise<void>((resolve) => (nowAssigned = resolve));
+  const lease = new Lease({
+    settings,
+    group: names.lease,
+    owner,
+    sources: () => sources.names,
+    holds: () => sources.held,
+    onAssigned: (assignment) => {
+      const { others } = status;
+      status.others = assignment.members.size > 1;
+      sources.onAssigned(assignment);
+      nowAssigned();
+      // Somebody is there who knows nothing yet.
+      if (status.others && !others) for (const name of sources.held) status.changed(name, true);
+    },
+    onLost: () => {
+      log.warn("this ingestor was not heard of by the others for too long: it polls nothing until it is again");
+      sources.onAssigned({ sources: new Set(), members: new Set() });
+    },
+  });
+  const producers = new ProducerConnections(settings);
+  const maker = new SourceMaker({
+    producers,
+    reader,
+    names,
+    owner,
+    brokers,
+    log,
+    ...(http === undefined ? {} : { http }),
+    count: () => sources.names.length,
+    stillOurs: async (name, signal) => (await lease.confirm(signal)) && sources.held.includes(name),
+    onChange: (name) => sources.changed(name),
+  });
+  const sources = new SourceSet({
+    owner,
+    control,
+    brokers,
+    make: (source, after) => maker.make(source, after),
+    onChange: (name, urgent) => status.changed(name, urgent),
+  });
+  const status = new StatusLog(kafka, names.status, log, (name) => sources.telling(name));
+  const tail = new TopicTail(
+    tailReader,
+    [names.control, names.status],
+    (topic, record) => {
+      if (topic === names.control) {
+        const asked = readControl(record);
+        if (asked !== undefined) sources.onControl(asked.source, asked.desired, record.offset);
+      } else {
+        const told = readStatus(record);
+        if (told !== undefined) sources.onStatus(told.source, told.published);
+      }
+    },
+    log,
   );
-  const sources = new SourceSet(workers, control, brokers);
+  sources.configure(config.sources);
+
   const health = new HealthState([WorkerControl.typeName]);
   const server = await startGrpcService({
     log,
     health,
     address: config.address,
     services: [WorkerControl],
-    register: (grpcServer, options) => addService(grpcServer, WorkerControl, workerControl(sources), options),
+    register: (grpcServer, options) => addService(grpcServer, WorkerControl, workerControl(sources, maker), options),
   });
   const stopping = new AbortController();
+  let ready = false;
   const life = boot().then(watchKafka);
 
   async function boot(): Promise<void> {
     for (let failures = 1; !stopping.signal.aborted; failures += 1) {
       try {
-        await ensureTopics(kafka, brokers, topicSpecs(names, config.sources), log);
-        const desired = await readDesired(control, reader, config.sources);
-        // A started source's worker finds out by itself.
-        const stopped = workers.filter((worker) => desired.get(worker.status.source) !== "STARTED");
-        if (stopped.length > 0) await tellTotals(stopped);
+        const specs = [...controlTopics(names), ...sources.names.flatMap((name) => specsOf(name))];
+        await ensureTopics(kafka, brokers, specs, log);
+        await tail.catchUp();
+        await tellTotals();
         if (stopping.signal.aborted) return;
-        sources.begin(desired);
+        tail.follow();
+        lease.start();
+        // Usually there at once; where another ingestor has to be missed first, nobody waits for that.
+        await Promise.race([assigned, sleep(LEASE_WAIT_MS, stopping.signal)]);
+        sources.begin();
+        ready = true;
         health.setServing(true);
-        log.info(
-          `ready on port ${server.port}: ${config.sources.map((s) => `${s.name} is ${desired.get(s.name)}`).join(", ")}`,
-        );
+        log.info(`ready on port ${server.port} with ${counted(sources.names)}`);
         return;
       } catch (error) {
-        if (failures === 1) log.warn(`waiting for Kafka: ${describeError(error)}`);
+        // Topics that were just made are not everywhere at once: the first time is no news.
+        if (failures === 2) log.warn(`waiting for Kafka: ${describeError(error)}`);
         else log.debug({ err: error }, "still waiting for Kafka");
         await sleep(backoffMs(failures, BOOT_BACKOFF), stopping.signal);
       }
     }
   }
 
-  /** A crash may have left a transaction open, which Kafka ends in its time: nobody has to wait for a mere number. */
-  async function tellTotals(stopped: readonly Worker[]): Promise<void> {
+  function specsOf(name: string): ReturnType<typeof sourceTopics> {
+    const source = sources.config(name);
+    return source === undefined ? [] : sourceTopics(names, source);
+  }
+
+  /**
+   * What stands in the log of sources that nobody polls. A crash may have left a transaction open, which Kafka ends in
+   * its time: nobody has to wait for a mere number.
+   */
+  async function tellTotals(): Promise<void> {
     const tell = async (openTransactionMs?: number): Promise<void> => {
-      const { states } = await readStates(reader, names.state, openTransactionMs);
-      for (const worker of stopped) {
-        const { source, state } = worker.status;
-        if (state.kind === "stopped") worker.setRecordsTotal(recordsTotal(states.get(source)?.sequences ?? {}));
+      await maker.index.refresh(openTransactionMs);
+      for (const name of sources.names) {
+        const state = maker.index.get(name)?.state;
+        if (state !== undefined) sources.tellTotal(name, recordsTotal(state.sequences));
       }
     };
     await tell(200).catch(() => {
@@ -112,35 +187,30 @@ export async function startIngestor(config: IngestorConfig, log: Logger): Promis
 
   return {
     port: server.port,
+    async reload(next) {
+      // Before anything runs that needs them. Topics of sources that are gone stay: there are records in them.
+      if (ready)
+        await ensureTopics(
+          kafka,
+          brokers,
+          next.flatMap((source) => sourceTopics(names, source)),
+          log,
+        );
+      if (sources.configure(next) && ready) lease.sourcesChanged();
+    },
     async stop() {
       stopping.abort();
       await Promise.all([server.stop(), sources.close()]);
-      await Promise.all([control.close(), reader.close(), probe.close()]);
+      for (const name of sources.held) status.changed(name, true);
+      if (ready) await status.flush(true);
+      await lease.close();
+      await Promise.all([tail.close(), control.close(), status.close()]);
+      await Promise.all([producers.close(), reader.close(), tailReader.close(), probe.close()]);
       await life;
     },
   };
 }
 
-/** What the operator asked for; where nobody ever did, what the configuration says. */
-async function readDesired(
-  control: ControlLog,
-  reader: LogReader,
-  sources: readonly SourceConfig[],
-): Promise<ReadonlyMap<string, Desired>> {
-  const asked = await control.read(reader);
-  return new Map(sources.map(({ name, autostart }) => [name, asked.get(name) ?? (autostart ? "STARTED" : "STOPPED")]));
-}
-
-/** Room for the largest record, its key and its headers. */
-const LARGE_MESSAGES = { "max.message.bytes": String(MAX_RECORD_BYTES + 1024 * 1024) } as const;
-
-function topicSpecs(names: Names, sources: readonly SourceConfig[]): Parameters<typeof ensureTopics>[2] {
-  return [
-    { topic: names.state, partitions: 1, config: compacted },
-    { topic: names.control, partitions: 1, config: compacted },
-    ...sources.flatMap(({ name }) => [
-      { topic: names.records(name), partitions: 1, config: { ...keptForEver, ...LARGE_MESSAGES } },
-      { topic: names.deadLetters(name), partitions: 1, config: keptForEver },
-    ]),
-  ];
+function counted(names: readonly string[]): string {
+  return names.length === 1 ? `source ${names[0]}` : `${names.length} sources`;
 }

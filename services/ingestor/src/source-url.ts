@@ -13,8 +13,7 @@ export function displayUrl(address: string): string {
   return url.href;
 }
 
-/** The CloudEvents source of an API's records: its address without user, password and query. */
-export function eventSource(address: string): string {
-  const url = new URL(address);
-  return `${url.origin}${url.pathname}`;
+/** The CloudEvents source of an API's records: its address as it is shown, without query. */
+export function eventSource(shownUrl: string): string {
+  return shownUrl.split(/[?#]/, 1)[0] ?? shownUrl;
 }

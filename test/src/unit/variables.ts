@@ -2,7 +2,7 @@ import { demoConfigFromEnv } from "@apispool/demo-api/demo.js";
 import { EnvReader } from "@apispool/common/env.js";
 import { processSettingsFromEnv } from "@apispool/common/process-settings.js";
 import { gatewayConfigFromEnv } from "@apispool/gateway/config.js";
-import { ingestorConfigFromEnv } from "@apispool/ingestor/config.js";
+import { loadIngestorConfig } from "@apispool/ingestor/config/load.js";
 import { launcherConfigFromEnv } from "@apispool/launcher/config.js";
 import { javaCandidates } from "@apispool/launcher/java.js";
 import { sourceFromEnv, sourceVariables } from "@apispool/launcher/source.js";
@@ -18,7 +18,7 @@ const readers = {
     javaCandidates(env);
   },
   "Every service": (env) => processSettingsFromEnv(new EnvReader(env)),
-  Ingestor: (env) => ingestorConfigFromEnv(new EnvReader(env)),
+  Ingestor: (env) => loadIngestorConfig(new EnvReader(env), { exists: () => false, read: () => "" }),
   Reader: (env) => readerConfigFromEnv(new EnvReader(env)),
   Gateway: (env) => gatewayConfigFromEnv(new EnvReader(env)),
   "Demo API": (env) => demoConfigFromEnv(new EnvReader(env)),

@@ -242,6 +242,20 @@ export class FakeIngestor {
         yield { sources: [] };
         await sleep(300_000, undefined, { signal });
       },
+      trySource: ({ source, maxPages, maxRecords }, context) => {
+        this.contexts.push(context);
+        if (source !== "quakes") throw rpcError(Code.NotFound, "UNKNOWN_SOURCE", `no source "${source}"`);
+        return {
+          records: [{ id: "q1", key: "q1", json: '{"mag":1.50,"n":12345678901234567890}', eventTime: "" }],
+          recordsTotal: 1n,
+          deadLetters: [{ place: "item 2", reason: "it has no id", raw: Buffer.from('{"mag":2}') }],
+          deadLettersTotal: 1n,
+          duplicates: BigInt(maxPages * 1000 + maxRecords),
+          requests: [{ method: "GET", url: "http://api.example/quakes", status: 200 }],
+          nextCursor: "2026",
+          pages: 1,
+        };
+      },
     };
   }
 }

@@ -1,30 +1,52 @@
 import http from "node:http";
+import https from "node:https";
 import type { AddressInfo } from "node:net";
 
 type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void;
 
+interface FakeApiOptions {
+  /** Which of the loopback's addresses: 127.0.0.1 unless given. */
+  readonly host?: string;
+  /** Makes it https. */
+  readonly tls?: https.ServerOptions;
+}
+
 /** A real HTTP server on the loopback whose answers a test sets. */
 export class FakeApi {
-  readonly #server: http.Server;
+  readonly #server: http.Server | https.Server;
+  readonly #host: string;
+  readonly #scheme: string;
   #handler: Handler = (_request, response) => response.writeHead(404).end();
   /** Every request so far. */
   readonly requests: http.IncomingMessage[] = [];
 
-  private constructor() {
-    this.#server = http.createServer((request, response) => {
+  private constructor({ host = "127.0.0.1", tls }: FakeApiOptions) {
+    const listener: Handler = (request, response) => {
       this.requests.push(request);
       this.#handler(request, response);
-    });
+    };
+    this.#host = host;
+    this.#scheme = tls === undefined ? "http" : "https";
+    this.#server = tls === undefined ? http.createServer(listener) : https.createServer(tls, listener);
   }
 
-  static async start(): Promise<FakeApi> {
-    const api = new FakeApi();
-    await new Promise<void>((resolve) => api.#server.listen(0, "127.0.0.1", resolve));
+  static async start(options: FakeApiOptions = {}): Promise<FakeApi> {
+    const api = new FakeApi(options);
+    await new Promise<void>((resolve) => api.#server.listen(0, api.#host, resolve));
     return api;
   }
 
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/data`;
+    return this.at(this.#host);
+  }
+
+  /** Its address by another name. */
+  at(host: string, path = "/data"): string {
+    return `${this.#scheme}://${host}:${this.port}${path}`;
   }
 
   answer(handler: Handler): void {

@@ -10,12 +10,14 @@ import type { LogReader, LogRecord } from "@apispool/kafka-log/log-reader.js";
 import { readToEnd } from "@apispool/kafka-log/read-to-end.js";
 import { createKafka, type KafkaSettings } from "@apispool/kafka-log/settings.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";
-import type { IngestorConfig, SourceConfig } from "../config.js";
+import type { IngestorConfig } from "../config/load.js";
+import { type SimpleSource, sourceConfig } from "./source-config.js";
 import { startIngestor } from "../ingestor.js";
 
 export interface TestIngestor {
   readonly control: Client<typeof WorkerControl>;
   readonly health: Client<typeof Health>;
+  reload(sources: readonly SimpleSource[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -45,24 +47,13 @@ export class Harness {
   }
 
   async start(
-    source: Partial<SourceConfig> & { url: string },
+    sources: SimpleSource | readonly SimpleSource[],
     kafka: Partial<KafkaSettings> = {},
   ): Promise<TestIngestor> {
-    const config: IngestorConfig = {
+    const config: Omit<IngestorConfig, "file"> = {
       address: "127.0.0.1:0",
       kafka: { ...this.settings(), ...kafka },
-      sources: [
-        {
-          name: "things",
-          intervalMs: 30,
-          timeoutMs: 5000,
-          maxBytes: 1_000_000,
-          headers: {},
-          autostart: false,
-          dedupWindow: 1000,
-          ...source,
-        },
-      ],
+      sources: [sources].flat().map((source) => sourceConfig(source)),
     };
     const server = await startIngestor(config, silentLogger);
     const baseUrl = `http://127.0.0.1:${server.port}`;
@@ -71,6 +62,7 @@ export class Harness {
     const ingestor: TestIngestor = {
       control: createClient(WorkerControl, transport),
       health: createClient(Health, transport),
+      reload: async (next) => server.reload(next.map((source) => sourceConfig(source))),
       stop: async () => {
         if (!this.#running.delete(ingestor)) return;
         sessionManager.abort();
@@ -83,10 +75,10 @@ export class Harness {
 
   /** As start, and waits until its methods answer. */
   async ready(
-    source: Partial<SourceConfig> & { url: string },
+    sources: SimpleSource | readonly SimpleSource[],
     kafka: Partial<KafkaSettings> = {},
   ): Promise<TestIngestor> {
-    const ingestor = await this.start(source, kafka);
+    const ingestor = await this.start(sources, kafka);
     await eventually(async () => {
       await ingestor.control.getStatus({});
     });

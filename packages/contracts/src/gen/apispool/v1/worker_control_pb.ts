@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file apispool/v1/worker_control.proto.
  */
 export const file_apispool_v1_worker_control: GenFile = /*@__PURE__*/
-  fileDesc("CiBhcGlzcG9vbC92MS93b3JrZXJfY29udHJvbC5wcm90bxILYXBpc3Bvb2wudjEiHwoMU3RhcnRSZXF1ZXN0Eg8KB3NvdXJjZXMYASADKAkiOwoNU3RhcnRSZXNwb25zZRIqCgdzb3VyY2VzGAEgAygLMhkuYXBpc3Bvb2wudjEuU291cmNlU3RhdHVzIh4KC1N0b3BSZXF1ZXN0Eg8KB3NvdXJjZXMYASADKAkiOgoMU3RvcFJlc3BvbnNlEioKB3NvdXJjZXMYASADKAsyGS5hcGlzcG9vbC52MS5Tb3VyY2VTdGF0dXMiIwoQR2V0U3RhdHVzUmVxdWVzdBIPCgdzb3VyY2VzGAEgAygJIj8KEUdldFN0YXR1c1Jlc3BvbnNlEioKB3NvdXJjZXMYASADKAsyGS5hcGlzcG9vbC52MS5Tb3VyY2VTdGF0dXMiJQoSV2F0Y2hTdGF0dXNSZXF1ZXN0Eg8KB3NvdXJjZXMYASADKAkiQQoTV2F0Y2hTdGF0dXNSZXNwb25zZRIqCgdzb3VyY2VzGAEgAygLMhkuYXBpc3Bvb2wudjEuU291cmNlU3RhdHVzIvAECgxTb3VyY2VTdGF0dXMSDgoGc291cmNlGAEgASgJEg8KB2NoYW5nZWQYAiABKAgSMAoNZGVzaXJlZF9zdGF0ZRgDIAEoDjIZLmFwaXNwb29sLnYxLkRlc2lyZWRTdGF0ZRIuCgxhY3R1YWxfc3RhdGUYBCABKA4yGC5hcGlzcG9vbC52MS5BY3R1YWxTdGF0ZRIpCgVzaW5jZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDdXJsGAYgASgJEjAKDGxhc3RfcG9sbF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPbGFzdF9zdWNjZXNzX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxuZXh0X3BvbGxfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhsKE3JlY29yZHNfc2luY2Vfc3RhcnQYCiABKAQSFQoNcmVjb3Jkc190b3RhbBgLIAEoBBIaChJkdXBsaWNhdGVzX2Ryb3BwZWQYDCABKAQSFQoNZGVhZF9sZXR0ZXJlZBgNIAEoBBIcChRjb25zZWN1dGl2ZV9mYWlsdXJlcxgOIAEoDRISCgpsYXN0X2Vycm9yGA8gASgJEjQKEWxhc3RfcG9sbF9sYXRlbmN5GBAgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBXBvbGxzGBEgASgEEhQKDG5vdF9tb2RpZmllZBgSIAEoBBIYChBsYXN0X2h0dHBfc3RhdHVzGBMgASgNKmMKDERlc2lyZWRTdGF0ZRIdChlERVNJUkVEX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVREVTSVJFRF9TVEFURV9TVEFSVEVEEAESGQoVREVTSVJFRF9TVEFURV9TVE9QUEVEEAIqrQEKC0FjdHVhbFN0YXRlEhwKGEFDVFVBTF9TVEFURV9VTlNQRUNJRklFRBAAEhUKEUFDVFVBTF9TVEFURV9JRExFEAESGAoUQUNUVUFMX1NUQVRFX1BPTExJTkcQAhIcChhBQ1RVQUxfU1RBVEVfQkFDS0lOR19PRkYQAxIYChRBQ1RVQUxfU1RBVEVfU1RPUFBFRBAEEhcKE0FDVFVBTF9TVEFURV9GQUlMRUQQBTLAAgoNV29ya2VyQ29udHJvbBJDCgVTdGFydBIZLmFwaXNwb29sLnYxLlN0YXJ0UmVxdWVzdBoaLmFwaXNwb29sLnYxLlN0YXJ0UmVzcG9uc2UiA5ACAhJACgRTdG9wEhguYXBpc3Bvb2wudjEuU3RvcFJlcXVlc3QaGS5hcGlzcG9vbC52MS5TdG9wUmVzcG9uc2UiA5ACAhJPCglHZXRTdGF0dXMSHS5hcGlzcG9vbC52MS5HZXRTdGF0dXNSZXF1ZXN0Gh4uYXBpc3Bvb2wudjEuR2V0U3RhdHVzUmVzcG9uc2UiA5ACARJXCgtXYXRjaFN0YXR1cxIfLmFwaXNwb29sLnYxLldhdGNoU3RhdHVzUmVxdWVzdBogLmFwaXNwb29sLnYxLldhdGNoU3RhdHVzUmVzcG9uc2UiA5ACATABYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiBhcGlzcG9vbC92MS93b3JrZXJfY29udHJvbC5wcm90bxILYXBpc3Bvb2wudjEiHwoMU3RhcnRSZXF1ZXN0Eg8KB3NvdXJjZXMYASADKAkiOwoNU3RhcnRSZXNwb25zZRIqCgdzb3VyY2VzGAEgAygLMhkuYXBpc3Bvb2wudjEuU291cmNlU3RhdHVzIh4KC1N0b3BSZXF1ZXN0Eg8KB3NvdXJjZXMYASADKAkiOgoMU3RvcFJlc3BvbnNlEioKB3NvdXJjZXMYASADKAsyGS5hcGlzcG9vbC52MS5Tb3VyY2VTdGF0dXMiIwoQR2V0U3RhdHVzUmVxdWVzdBIPCgdzb3VyY2VzGAEgAygJIj8KEUdldFN0YXR1c1Jlc3BvbnNlEioKB3NvdXJjZXMYASADKAsyGS5hcGlzcG9vbC52MS5Tb3VyY2VTdGF0dXMiJQoSV2F0Y2hTdGF0dXNSZXF1ZXN0Eg8KB3NvdXJjZXMYASADKAkiQQoTV2F0Y2hTdGF0dXNSZXNwb25zZRIqCgdzb3VyY2VzGAEgAygLMhkuYXBpc3Bvb2wudjEuU291cmNlU3RhdHVzItEFCgxTb3VyY2VTdGF0dXMSDgoGc291cmNlGAEgASgJEg8KB2NoYW5nZWQYAiABKAgSMAoNZGVzaXJlZF9zdGF0ZRgDIAEoDjIZLmFwaXNwb29sLnYxLkRlc2lyZWRTdGF0ZRIuCgxhY3R1YWxfc3RhdGUYBCABKA4yGC5hcGlzcG9vbC52MS5BY3R1YWxTdGF0ZRIpCgVzaW5jZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDdXJsGAYgASgJEjAKDGxhc3RfcG9sbF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPbGFzdF9zdWNjZXNzX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxuZXh0X3BvbGxfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhsKE3JlY29yZHNfc2luY2Vfc3RhcnQYCiABKAQSFQoNcmVjb3Jkc190b3RhbBgLIAEoBBIaChJkdXBsaWNhdGVzX2Ryb3BwZWQYDCABKAQSFQoNZGVhZF9sZXR0ZXJlZBgNIAEoBBIcChRjb25zZWN1dGl2ZV9mYWlsdXJlcxgOIAEoDRISCgpsYXN0X2Vycm9yGA8gASgJEjQKEWxhc3RfcG9sbF9sYXRlbmN5GBAgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBXBvbGxzGBEgASgEEhQKDG5vdF9tb2RpZmllZBgSIAEoBBIYChBsYXN0X2h0dHBfc3RhdHVzGBMgASgNEg0KBW93bmVyGBQgASgJEg4KBmN1cnNvchgVIAEoCRIUCgxjdXJyZW50X3BhZ2UYFiABKA0SKgoKcmF0ZV9saW1pdBgXIAEoCzIWLmFwaXNwb29sLnYxLlJhdGVMaW1pdCJNCglSYXRlTGltaXQSEQoJcmVtYWluaW5nGAEgASgEEi0KCXJlc2V0c19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiSgoQVHJ5U291cmNlUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSEQoJbWF4X3BhZ2VzGAIgASgNEhMKC21heF9yZWNvcmRzGAMgASgNIqcCChFUcnlTb3VyY2VSZXNwb25zZRIpCgdyZWNvcmRzGAEgAygLMhguYXBpc3Bvb2wudjEuVHJpZWRSZWNvcmQSMgoMZGVhZF9sZXR0ZXJzGAIgAygLMhwuYXBpc3Bvb2wudjEuVHJpZWREZWFkTGV0dGVyEhIKCmR1cGxpY2F0ZXMYAyABKAQSFQoNcmVjb3Jkc190b3RhbBgEIAEoBBIaChJkZWFkX2xldHRlcnNfdG90YWwYBSABKAQSKwoIcmVxdWVzdHMYBiADKAsyGS5hcGlzcG9vbC52MS5UcmllZFJlcXVlc3QSEwoLbmV4dF9jdXJzb3IYByABKAkSDQoFcGFnZXMYCCABKA0SDAoEbW9yZRgJIAEoCBINCgVlcnJvchgKIAEoCSJICgtUcmllZFJlY29yZBIKCgJpZBgBIAEoCRILCgNrZXkYAiABKAkSDAoEanNvbhgDIAEoCRISCgpldmVudF90aW1lGAQgASgJIj0KD1RyaWVkRGVhZExldHRlchINCgVwbGFjZRgBIAEoCRIOCgZyZWFzb24YAiABKAkSCwoDcmF3GAMgASgMIjsKDFRyaWVkUmVxdWVzdBIOCgZtZXRob2QYASABKAkSCwoDdXJsGAIgASgJEg4KBnN0YXR1cxgDIAEoDSpjCgxEZXNpcmVkU3RhdGUSHQoZREVTSVJFRF9TVEFURV9VTlNQRUNJRklFRBAAEhkKFURFU0lSRURfU1RBVEVfU1RBUlRFRBABEhkKFURFU0lSRURfU1RBVEVfU1RPUFBFRBACKq0BCgtBY3R1YWxTdGF0ZRIcChhBQ1RVQUxfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFBQ1RVQUxfU1RBVEVfSURMRRABEhgKFEFDVFVBTF9TVEFURV9QT0xMSU5HEAISHAoYQUNUVUFMX1NUQVRFX0JBQ0tJTkdfT0ZGEAMSGAoUQUNUVUFMX1NUQVRFX1NUT1BQRUQQBBIXChNBQ1RVQUxfU1RBVEVfRkFJTEVEEAUyjAMKDVdvcmtlckNvbnRyb2wSQwoFU3RhcnQSGS5hcGlzcG9vbC52MS5TdGFydFJlcXVlc3QaGi5hcGlzcG9vbC52MS5TdGFydFJlc3BvbnNlIgOQAgISQAoEU3RvcBIYLmFwaXNwb29sLnYxLlN0b3BSZXF1ZXN0GhkuYXBpc3Bvb2wudjEuU3RvcFJlc3BvbnNlIgOQAgISTwoJR2V0U3RhdHVzEh0uYXBpc3Bvb2wudjEuR2V0U3RhdHVzUmVxdWVzdBoeLmFwaXNwb29sLnYxLkdldFN0YXR1c1Jlc3BvbnNlIgOQAgESVwoLV2F0Y2hTdGF0dXMSHy5hcGlzcG9vbC52MS5XYXRjaFN0YXR1c1JlcXVlc3QaIC5hcGlzcG9vbC52MS5XYXRjaFN0YXR1c1Jlc3BvbnNlIgOQAgEwARJKCglUcnlTb3VyY2USHS5hcGlzcG9vbC52MS5UcnlTb3VyY2VSZXF1ZXN0Gh4uYXBpc3Bvb2wudjEuVHJ5U291cmNlUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * StartRequest names the sources to start.
@@ -322,6 +322,34 @@ export type SourceStatus = Message<"apispool.v1.SourceStatus"> & {
    * @generated from field: uint32 last_http_status = 19;
    */
   lastHttpStatus: number;
+
+  /**
+   * The ingestor that polls the source, as host#pid#id; empty while nobody does.
+   *
+   * @generated from field: string owner = 20;
+   */
+  owner: string;
+
+  /**
+   * The greatest value of the cursor's field so far; empty where there is none.
+   *
+   * @generated from field: string cursor = 21;
+   */
+  cursor: string;
+
+  /**
+   * The page that is being read, from 1; 0 between polls.
+   *
+   * @generated from field: uint32 current_page = 22;
+   */
+  currentPage: number;
+
+  /**
+   * What the remote API said last of its rate limit; absent where it says nothing.
+   *
+   * @generated from field: apispool.v1.RateLimit rate_limit = 23;
+   */
+  rateLimit?: RateLimit | undefined;
 };
 
 /**
@@ -330,6 +358,265 @@ export type SourceStatus = Message<"apispool.v1.SourceStatus"> & {
  */
 export const SourceStatusSchema: GenMessage<SourceStatus> = /*@__PURE__*/
   messageDesc(file_apispool_v1_worker_control, 8);
+
+/**
+ * RateLimit is what a remote API tells of how often it may still be asked.
+ *
+ * @generated from message apispool.v1.RateLimit
+ */
+export type RateLimit = Message<"apispool.v1.RateLimit"> & {
+  /**
+   * Requests that are left until the limit is reset.
+   *
+   * @generated from field: uint64 remaining = 1;
+   */
+  remaining: bigint;
+
+  /**
+   * When the limit is reset.
+   *
+   * @generated from field: google.protobuf.Timestamp resets_at = 2;
+   */
+  resetsAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message apispool.v1.RateLimit.
+ * Use `create(RateLimitSchema)` to create a new message.
+ */
+export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
+  messageDesc(file_apispool_v1_worker_control, 9);
+
+/**
+ * TrySourceRequest names the source to try.
+ *
+ * @generated from message apispool.v1.TrySourceRequest
+ */
+export type TrySourceRequest = Message<"apispool.v1.TrySourceRequest"> & {
+  /**
+   * The name of the source.
+   *
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * The most pages to read; 0 means one.
+   *
+   * @generated from field: uint32 max_pages = 2;
+   */
+  maxPages: number;
+
+  /**
+   * The most records, dead letters and duplicates to tell of; 0 means 100.
+   *
+   * @generated from field: uint32 max_records = 3;
+   */
+  maxRecords: number;
+};
+
+/**
+ * Describes the message apispool.v1.TrySourceRequest.
+ * Use `create(TrySourceRequestSchema)` to create a new message.
+ */
+export const TrySourceRequestSchema: GenMessage<TrySourceRequest> = /*@__PURE__*/
+  messageDesc(file_apispool_v1_worker_control, 10);
+
+/**
+ * TrySourceResponse tells what a poll would have done. Nothing was written.
+ *
+ * @generated from message apispool.v1.TrySourceResponse
+ */
+export type TrySourceResponse = Message<"apispool.v1.TrySourceResponse"> & {
+  /**
+   * The records that would be written, in order.
+   *
+   * @generated from field: repeated apispool.v1.TriedRecord records = 1;
+   */
+  records: TriedRecord[];
+
+  /**
+   * The items that would go to the dead-letter topic.
+   *
+   * @generated from field: repeated apispool.v1.TriedDeadLetter dead_letters = 2;
+   */
+  deadLetters: TriedDeadLetter[];
+
+  /**
+   * Records that would be dropped because they had been written before, unchanged.
+   *
+   * @generated from field: uint64 duplicates = 3;
+   */
+  duplicates: bigint;
+
+  /**
+   * Records that would be written, those beyond max_records included.
+   *
+   * @generated from field: uint64 records_total = 4;
+   */
+  recordsTotal: bigint;
+
+  /**
+   * Items that would go to the dead-letter topic, those beyond max_records included.
+   *
+   * @generated from field: uint64 dead_letters_total = 5;
+   */
+  deadLettersTotal: bigint;
+
+  /**
+   * The requests that were made, in order.
+   *
+   * @generated from field: repeated apispool.v1.TriedRequest requests = 6;
+   */
+  requests: TriedRequest[];
+
+  /**
+   * The cursor that the next poll would begin with; empty where there is none.
+   *
+   * @generated from field: string next_cursor = 7;
+   */
+  nextCursor: string;
+
+  /**
+   * Pages that were read.
+   *
+   * @generated from field: uint32 pages = 8;
+   */
+  pages: number;
+
+  /**
+   * Whether there is more to be had: further pages, or a full one.
+   *
+   * @generated from field: bool more = 9;
+   */
+  more: boolean;
+
+  /**
+   * What went wrong, as a person would want to read it; empty when nothing did.
+   *
+   * @generated from field: string error = 10;
+   */
+  error: string;
+};
+
+/**
+ * Describes the message apispool.v1.TrySourceResponse.
+ * Use `create(TrySourceResponseSchema)` to create a new message.
+ */
+export const TrySourceResponseSchema: GenMessage<TrySourceResponse> = /*@__PURE__*/
+  messageDesc(file_apispool_v1_worker_control, 11);
+
+/**
+ * TriedRecord is a record that a poll would write.
+ *
+ * @generated from message apispool.v1.TriedRecord
+ */
+export type TriedRecord = Message<"apispool.v1.TriedRecord"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Its Kafka key.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * JSON text, as it would be written.
+   *
+   * @generated from field: string json = 3;
+   */
+  json: string;
+
+  /**
+   * When it happened, where the source says so; RFC 3339.
+   *
+   * @generated from field: string event_time = 4;
+   */
+  eventTime: string;
+};
+
+/**
+ * Describes the message apispool.v1.TriedRecord.
+ * Use `create(TriedRecordSchema)` to create a new message.
+ */
+export const TriedRecordSchema: GenMessage<TriedRecord> = /*@__PURE__*/
+  messageDesc(file_apispool_v1_worker_control, 12);
+
+/**
+ * TriedDeadLetter is an item that a poll would send to the dead-letter topic.
+ *
+ * @generated from message apispool.v1.TriedDeadLetter
+ */
+export type TriedDeadLetter = Message<"apispool.v1.TriedDeadLetter"> & {
+  /**
+   * Where it was in the answer.
+   *
+   * @generated from field: string place = 1;
+   */
+  place: string;
+
+  /**
+   * Why it cannot be a record.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * Its raw bytes, cut where they get long.
+   *
+   * @generated from field: bytes raw = 3;
+   */
+  raw: Uint8Array;
+};
+
+/**
+ * Describes the message apispool.v1.TriedDeadLetter.
+ * Use `create(TriedDeadLetterSchema)` to create a new message.
+ */
+export const TriedDeadLetterSchema: GenMessage<TriedDeadLetter> = /*@__PURE__*/
+  messageDesc(file_apispool_v1_worker_control, 13);
+
+/**
+ * TriedRequest is a request that a try has made.
+ *
+ * @generated from message apispool.v1.TriedRequest
+ */
+export type TriedRequest = Message<"apispool.v1.TriedRequest"> & {
+  /**
+   * Its method.
+   *
+   * @generated from field: string method = 1;
+   */
+  method: string;
+
+  /**
+   * Its address, without credentials.
+   *
+   * @generated from field: string url = 2;
+   */
+  url: string;
+
+  /**
+   * The HTTP status of the answer; 0 when there was none.
+   *
+   * @generated from field: uint32 status = 3;
+   */
+  status: number;
+};
+
+/**
+ * Describes the message apispool.v1.TriedRequest.
+ * Use `create(TriedRequestSchema)` to create a new message.
+ */
+export const TriedRequestSchema: GenMessage<TriedRequest> = /*@__PURE__*/
+  messageDesc(file_apispool_v1_worker_control, 14);
 
 /**
  * DesiredState is what the operator asked for last.
@@ -483,6 +770,18 @@ export const WorkerControl: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchStatusRequestSchema;
     output: typeof WatchStatusResponseSchema;
+  },
+  /**
+   * TrySource polls a source once, from where it stands, and writes nothing: it tells what a poll would write.
+   * It works whether the source is started or not, and disturbs neither. A failure of the remote API is told in the
+   * answer, not as an error of the call.
+   *
+   * @generated from rpc apispool.v1.WorkerControl.TrySource
+   */
+  trySource: {
+    methodKind: "unary";
+    input: typeof TrySourceRequestSchema;
+    output: typeof TrySourceResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_apispool_v1_worker_control, 0);

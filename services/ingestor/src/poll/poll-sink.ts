@@ -1,0 +1,27 @@
+import type { DeadLetter, ExtractedRecord, ItemBatch } from "../extract/page.js";
+import type { PollState } from "./poll-state.js";
+
+/** What is new of a batch. */
+export interface Found {
+  readonly records: readonly ExtractedRecord[];
+  readonly deadLetters: readonly DeadLetter[];
+}
+
+/** What is written at once: all of it or nothing. */
+export interface Part extends Found {
+  /** Where the poll stands once this is written. */
+  readonly state: PollState;
+  /** Write the state even where there is nothing new. */
+  readonly flush?: boolean;
+}
+
+/** Where a poll's findings go: the log, or, for a try, nowhere. */
+export interface PollSink {
+  /** Where the source's polls stand. */
+  readonly state: PollState | undefined;
+  /** Picks what is new of a batch; it counts as known from here on. */
+  stage(batch: Pick<ItemBatch, "records" | "deadLetters">): Found;
+  /** Forgets what was staged and not committed. */
+  rollback(): void;
+  commit(part: Part): Promise<void>;
+}

@@ -1,0 +1,184 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { FakeApi } from "../testing/fake-api.js";
+import { Harness, type TestIngestor, eventually } from "../testing/harness.js";
+import { path } from "../testing/expressions.js";
+import { PagedApi } from "../testing/paged-api.js";
+import { template } from "../testing/source-config.js";
+
+const linkHeader = { type: "link_header", maxPages: 1000, stopWhen: undefined } as const;
+const retry = { maxAttempts: 1, initialMs: 20, maxMs: 50, openAfter: 1000 };
+
+describe("a poll of several pages", () => {
+  let harness: Harness;
+  let api: FakeApi;
+
+  beforeEach(async () => {
+    harness = new Harness();
+    api = await FakeApi.start();
+  });
+  afterEach(async () => {
+    await harness.close();
+    await api[Symbol.asyncDispose]();
+  });
+
+  const idsIn = async (source = "things") =>
+    (await harness.values(source)).map((value) => (JSON.parse(value) as { id: number }).id);
+  const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
+  const statusOf = async (ingestor: TestIngestor) => (await ingestor.control.getStatus({})).sources[0];
+  const states = async () => (await harness.read(harness.names.state)).length;
+
+  it("goes on at the page where it ended, in another process too", async () => {
+    const paged = new PagedApi(20, 5);
+    api.answer(paged.answer);
+    paged.before = (page) => (page === 13 ? 500 : undefined);
+    const first = await harness.ready({ url: api.url, pagination: linkHeader, retry });
+    await first.control.start({});
+    await eventually(async () => expect(paged.asked.filter((page) => page === 13).length).toBeGreaterThan(3));
+    expect(paged.asked.filter((page) => page < 13)).toEqual(numbers(12).map((i) => i + 1));
+    expect(await statusOf(first)).toMatchObject({ lastError: expect.stringContaining("HTTP 500") });
+    await first.stop();
+    paged.asked.length = 0;
+    paged.before = () => undefined;
+    const second = await harness.ready({ url: api.url, pagination: linkHeader, retry });
+    await eventually(async () => expect(await idsIn()).toEqual(numbers(100)));
+    expect(paged.asked.slice(0, 8)).toEqual([13, 14, 15, 16, 17, 18, 19, 20]);
+    // Done: the next poll begins at the first page, and finds nothing new.
+    await eventually(async () => expect(paged.asked).toEqual(expect.arrayContaining([1, 2])));
+    await second.stop();
+    expect(await idsIn()).toEqual(numbers(100));
+  });
+
+  it("costs no write at all while nothing is new", async () => {
+    const paged = new PagedApi(4, 5);
+    api.answer(paged.answer);
+    const ingestor = await harness.ready({ url: api.url, pagination: linkHeader, retry });
+    await ingestor.control.start({});
+    await eventually(async () => expect((await statusOf(ingestor))?.polls).toBeGreaterThan(2n));
+    const before = await states();
+    const { polls = 0n } = (await statusOf(ingestor)) ?? {};
+    await eventually(async () => expect((await statusOf(ingestor))?.polls).toBeGreaterThan(polls + 3n));
+    expect(await states()).toBe(before);
+    expect(await idsIn()).toEqual(numbers(20));
+  });
+
+  it("goes on behind the most pages of one poll with the next poll", async () => {
+    const paged = new PagedApi(7, 3);
+    api.answer(paged.answer);
+    const ingestor = await harness.ready({ url: api.url, pagination: { ...linkHeader, maxPages: 3 }, retry });
+    await ingestor.control.start({});
+    await eventually(async () => expect(await idsIn()).toEqual(numbers(21)));
+    expect(paged.asked.slice(0, 7)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  it("begins again where the API does not know the place any more, and passes nothing over", async () => {
+    const paged = new PagedApi(6, 2);
+    api.answer(paged.answer);
+    paged.before = (page) => (page === 4 ? 503 : undefined);
+    const first = await harness.ready({ url: api.url, pagination: linkHeader, retry });
+    await first.control.start({});
+    await eventually(async () => expect(paged.asked).toContain(4));
+    await first.stop();
+    paged.asked.length = 0;
+    paged.before = (page) => (page === 4 && !paged.asked.includes(1) ? 410 : undefined);
+    const second = await harness.ready({ url: api.url, pagination: linkHeader, retry });
+    await eventually(async () => expect(await idsIn()).toEqual(numbers(12)));
+    expect(paged.asked.slice(0, 3)).toEqual([4, 1, 2]);
+    await second.stop();
+  });
+
+  it("moves the high-water mark only when all pages of the poll are in the log", async () => {
+    const asked: (string | null)[] = [];
+    let refuse = true;
+    // The newest first, as most lists are.
+    const pages: Record<string, { body: object[]; next?: string }> = {
+      "1": {
+        body: [
+          { id: 9, at: 900 },
+          { id: 8, at: 800 },
+        ],
+        next: "2",
+      },
+      "2": {
+        body: [
+          { id: 7, at: 700 },
+          { id: 6, at: 600 },
+        ],
+      },
+    };
+    api.answer((request, response) => {
+      const url = new URL(request.url ?? "/", api.url);
+      const page = url.searchParams.get("page") ?? "1";
+      asked.push(url.searchParams.get("since"));
+      if (page === "2" && refuse) {
+        response.writeHead(500).end();
+        return;
+      }
+      const since = Number(url.searchParams.get("since"));
+      const { body, next } = pages[page] ?? { body: [] };
+      url.searchParams.set("page", next ?? "");
+      const link = next === undefined ? {} : { link: `<${url.href}>; rel="next"` };
+      response.writeHead(200, link).end(JSON.stringify(body.filter((item) => (item as { at: number }).at > since)));
+    });
+    const source = {
+      url: api.url,
+      pagination: linkHeader,
+      retry,
+      request: { query: [["since", template("{{ cursor }}", ({ cursor }) => cursor ?? "none")] as const] },
+      cursor: { field: path("at"), type: "number", initial: "0", overlap: 0, format: "unix" } as const,
+    };
+    const first = await harness.ready(source);
+    await first.control.start({});
+    await eventually(async () => expect(asked.length).toBeGreaterThan(4));
+    await first.stop();
+    refuse = false;
+    const second = await harness.ready(source);
+    await eventually(async () => expect(asked).toContain("900"));
+    expect(asked.slice(0, asked.indexOf("900"))).toEqual(asked.slice(0, asked.indexOf("900")).map(() => "0"));
+    expect(await idsIn()).toEqual([9, 8, 7, 6]);
+    expect(await statusOf(second)).toMatchObject({ cursor: "900" });
+    await second.stop();
+    asked.length = 0;
+    const third = await harness.ready(source);
+    await eventually(async () => expect(asked.length).toBeGreaterThan(0));
+    expect(asked[0]).toBe("900");
+    await third.stop();
+  });
+
+  it("goes on inside a large page that broke off", async () => {
+    const lines = numbers(35_000).map((id) => JSON.stringify({ id }));
+    let whole = false;
+    api.answer((_request, response) => {
+      response.writeHead(200, { "content-type": "application/x-ndjson" });
+      if (whole) {
+        response.end(`${lines.join("\n")}\n`);
+        return;
+      }
+      response.write(`${lines.slice(0, 25_500).join("\n")}\n`, () => setTimeout(() => response.destroy(), 500));
+    });
+    const source = { url: api.url, retry, extract: { format: "ndjson" as const }, dedupWindow: 10 };
+    const first = await harness.ready(source);
+    await first.control.start({});
+    await eventually(async () => expect((await idsIn()).length).toBeGreaterThanOrEqual(20_000));
+    await first.stop();
+    expect((await idsIn()).length).toBeLessThan(35_000);
+    whole = true;
+    const second = await harness.ready(source);
+    await eventually(async () => expect((await idsIn()).length).toBeGreaterThanOrEqual(35_000));
+    expect(await idsIn()).toEqual(numbers(35_000));
+    await second.stop();
+  });
+
+  it("says that the pages go round in a circle, and keeps what they brought", async () => {
+    api.answer((request, response) => {
+      const page = new URL(request.url ?? "/", api.url).searchParams.get("page") ?? "1";
+      const link = `<${api.url}?page=${page === "1" ? "2" : "1"}>; rel="next"`;
+      response.writeHead(200, { link }).end(JSON.stringify([{ id: `of page ${page}` }]));
+    });
+    const ingestor = await harness.ready({ url: `${api.url}?page=1`, pagination: linkHeader, retry });
+    await ingestor.control.start({});
+    await eventually(async () => {
+      expect(await statusOf(ingestor)).toMatchObject({ lastError: expect.stringContaining("circle") });
+    });
+    expect(await harness.values()).toEqual(['{"id":"of page 1"}', '{"id":"of page 2"}']);
+  });
+});

@@ -1,0 +1,41 @@
+import { Code } from "@connectrpc/connect";
+import { describeError } from "@apispool/common/errors.js";
+import { toKafkaError } from "@apispool/kafka-log/retry.js";
+import { backoffMs } from "../backoff.js";
+import type { RetryConfig } from "../config/source-config.js";
+import { PollError } from "../poll-error.js";
+
+/** While Kafka cannot be reached: work goes on within seconds of its return, and no remote API suffers from it. */
+const KAFKA_BACKOFF = { firstMs: 200, longestMs: 2000 };
+
+export interface Failure {
+  /** In words. */
+  readonly text: string;
+  /** How long to wait before the next try, in milliseconds. */
+  readonly pauseMs: number;
+}
+
+/** What to make of a poll that failed, after so many failures in a row. */
+export function judge(
+  error: unknown,
+  failures: number,
+  retry: RetryConfig,
+  brokers: readonly string[],
+  random: () => number,
+): Failure {
+  const limits = { firstMs: retry.initialMs, longestMs: retry.maxMs };
+  if (error instanceof PollError) {
+    const asked = error.retryAfterMs ?? 0;
+    if (failures >= retry.openAfter) {
+      // The circuit is open: one careful try at a time. A little jitter, so that sources of one API do not come together.
+      return { text: error.message, pauseMs: Math.max(retry.maxMs * (0.9 + 0.2 * random()), asked) };
+    }
+    return { text: error.message, pauseMs: Math.max(backoffMs(failures, limits, random), asked) };
+  }
+  const kafkaError = toKafkaError(error, brokers);
+  const away = kafkaError.code === Code.Unavailable;
+  return {
+    text: away ? kafkaError.rawMessage : `writing to Kafka failed: ${describeError(error)}`,
+    pauseMs: backoffMs(failures, away ? KAFKA_BACKOFF : { firstMs: 500, longestMs: 60_000 }, random),
+  };
+}
