@@ -252,7 +252,8 @@ describe("reading Kafka by offset", () => {
     };
     const cut = createLogReader({ ...settings, socketFactory });
     await cut.ping();
-    for (const socket of sockets) socket.destroy();
+    const reset = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+    for (const socket of sockets) socket.destroy(reset);
     await cut.ping();
     await cut.close();
   });
