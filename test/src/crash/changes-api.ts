@@ -17,18 +17,22 @@ export class ChangesApi {
   readonly #revisedAt: readonly number[];
   /** How far it has been asked: the greatest number that it has told. */
   told = 0;
+  /** How much of the history has come to be. */
+  #visible: number;
+  #growth: NodeJS.Timeout | undefined;
   #waiting: { readonly count: number; readonly wake: () => void }[] = [];
 
   private constructor(history: readonly Version[], pageSize: number) {
     this.#history = history;
     this.#pageSize = pageSize;
+    this.#visible = history.length;
     this.#revisedAt = revisions(history);
     this.#server = http.createServer((request, response) => {
       const { searchParams } = new URL(request.url ?? "/", "http://localhost");
       const from = Number(searchParams.get("page") ?? searchParams.get("since") ?? 0);
-      const to = Math.min(from + this.#pageSize, this.#history.length);
+      const to = Math.min(from + this.#pageSize, this.#visible);
       const items = [...this.#repeated(from), ...this.#history.slice(from, to)].map(({ text }) => text);
-      const next = to < this.#history.length ? `,"next":"${to}"` : "";
+      const next = to < this.#visible ? `,"next":"${to}"` : "";
       response.writeHead(200, { "content-type": "application/json" }).end(`{"items":[${items.join(", ")}]${next}}`);
       this.#tell(to);
     });
@@ -45,13 +49,25 @@ export class ChangesApi {
     return {
       url: `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/changes`,
       query: { since: "{{ cursor | default('0') }}" },
-      interval: "1s",
+      interval: "100ms",
       records: "items",
       cursor: { field: "seq", type: "number" },
       pagination: { type: "cursor", from: { body: "next" }, into: { query: "page" }, max_pages: 1_000_000 },
       retry: { max_attempts: 5, initial: "20ms", max: "200ms" },
       dedup: { window: 10_000 },
       autostart: true,
+    };
+  }
+
+  /** From now on the history comes to be bit by bit; the function stops that, and tells how much there is. */
+  grow(count: number, everyMs: number): () => Version[] {
+    this.#visible = 0;
+    this.#growth = setInterval(() => {
+      this.#visible = Math.min(this.#history.length, this.#visible + count);
+    }, everyMs);
+    return () => {
+      clearInterval(this.#growth);
+      return this.#history.slice(0, this.#visible);
     };
   }
 
@@ -77,6 +93,7 @@ export class ChangesApi {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#growth);
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
