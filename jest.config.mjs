@@ -6,7 +6,11 @@ export default {
     {
       ...common,
       displayName: "unit",
-      testMatch: ["<rootDir>/{packages,services,apps}/*/dist/**/*.test.js"],
+      testMatch: [
+        "<rootDir>/{packages,services,apps}/*/dist/**/*.test.js",
+        // What crosses services and needs no Kafka.
+        "<rootDir>/test/dist/unit/**/*.test.js",
+      ],
       testPathIgnorePatterns: ["\\.integration\\.test\\.js$"],
     },
     {
@@ -16,6 +20,7 @@ export default {
         "<rootDir>/{packages,services,apps,test}/**/dist/**/*.integration.test.js",
         "<rootDir>/test/dist/**/*.test.js",
       ],
+      testPathIgnorePatterns: ["/node_modules/", "<rootDir>/test/dist/unit/"],
       globalSetup: "<rootDir>/test/dist/global-setup.js",
       globalTeardown: "<rootDir>/test/dist/global-teardown.js",
     },

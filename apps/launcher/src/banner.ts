@@ -31,7 +31,7 @@ export function banner(
       ? []
       : [`  ingestor   ${services.ingestor}  gRPC`, `  reader     ${services.reader}  gRPC`]),
     `  Kafka      ${kafka}`,
-    `  source     ${source.name}: ${source.url}`,
+    `  source     ${source.name}: ${withoutSecrets(source.url)}`,
     ...(source.demo
       ? [
           "             the demo: a week of real earthquakes (USGS), faster than in life; SOURCE_URL=… npm start polls yours",
@@ -58,4 +58,11 @@ export function banner(
     "",
   ];
   return lines.join("\n");
+}
+
+/** An address without user, password and query: any of them may hold a secret, and terminals are shared and recorded. */
+function withoutSecrets(address: string): string {
+  if (!URL.canParse(address)) return address;
+  const { origin, pathname } = new URL(address);
+  return `${origin}${pathname}`;
 }

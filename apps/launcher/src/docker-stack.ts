@@ -4,7 +4,7 @@ import type { Ready } from "./banner.js";
 import { runCommand } from "./command.js";
 import { freePort } from "./ports.js";
 import type { Variables } from "./services.js";
-import { type Source, sourceVariables } from "./source.js";
+import { type Source, shownSource, sourceVariables } from "./source.js";
 
 /** Whether a Docker engine answers and has the compose plugin. */
 export async function dockerIsThere(signal?: AbortSignal): Promise<boolean> {
@@ -29,6 +29,10 @@ export interface DockerStackOptions {
  * the signal; then the containers are taken down, the data stays in its volume.
  */
 export async function runInDocker({ root, source, signal, onReady, ...options }: DockerStackOptions): Promise<void> {
+  // The containers get variables only.
+  if (source.kind === "file") {
+    throw new Error(`with Docker ${source.file} is not read yet; set SOURCE_URL, or start with Java 17 or newer`);
+  }
   const port = options.port === 0 ? await freePort() : options.port;
   const polled = sourceVariables(source, "demo:8099", options.env);
   // Empty is not the same as absent here: docker-compose.yml has the demo's as a default.
@@ -51,7 +55,7 @@ export async function runInDocker({ root, source, signal, onReady, ...options }:
     await onReady({
       gatewayUrl: `http://localhost:${port}`,
       kafka: "in its container, data in the volume `kafka`",
-      source: { name: polled["SOURCE_NAME"] ?? "", url: polled["SOURCE_URL"] ?? "", demo: source.kind === "demo" },
+      source: shownSource(source, polled),
     });
     await compose(["logs", "--follow", "--tail", "0"], signal);
   } finally {

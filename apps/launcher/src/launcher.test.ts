@@ -99,11 +99,13 @@ describe("npm start, on a machine where something is missing", () => {
     // `sleep` and `sh` are the machine's.
     const path = `${await machine({ docker, java: "#!/bin/sh\nexit 1\n" })}:/usr/bin:/bin`;
     const port = await freePort();
-    const env = { PATH: path, DOCKER_CALLS: calls, PORT: String(port), SOURCE_URL: "https://api.example.com/x" };
+    const url = "https://me:hush@api.example.com/x?key=hush";
+    const env = { PATH: path, DOCKER_CALLS: calls, PORT: String(port), SOURCE_URL: url };
     const { child, said, ended } = await start(env);
     await until(() => said.text.includes("Ctrl-C stops everything"));
     expect(said.text).toContain(`curl localhost:${port}/data`);
-    expect(said.text).toContain("source     api.example.com: https://api.example.com/x");
+    expect(said.text).toContain("source     api.example.com: https://api.example.com/x\n");
+    expect(said.text).not.toContain("hush");
     await until(async () => (await readFile(calls, "utf8")).includes("compose logs"));
     child.kill("SIGINT");
     expect(await ended).toBe(0);
@@ -115,6 +117,6 @@ describe("npm start, on a machine where something is missing", () => {
       "compose logs --follow --tail 0",
       "compose down",
     ]);
-    expect(told[2]).toContain(`PORT=${port} SOURCE_NAME=api.example.com SOURCE_URL=https://api.example.com/x`);
+    expect(told[2]).toContain(`PORT=${port} SOURCE_NAME=api.example.com SOURCE_URL=${url}`);
   });
 });

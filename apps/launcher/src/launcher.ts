@@ -34,7 +34,7 @@ export async function runLauncher(self: NodeJS.Process, root: string): Promise<n
   const say = (text: string): void => output(launcherName, text);
   const stop = stopSignal(self, supervisor, say);
   const childEnv = { ...env, ...(colour ? { FORCE_COLOR: "1" } : {}) };
-  const source = sourceFromEnv(env);
+  const source = sourceFromEnv(env, root);
   const sayReady = async (ready: Ready): Promise<void> => {
     if (config.format === "json") {
       say(`ready at ${ready.gatewayUrl}`);

@@ -24,6 +24,9 @@ export function serviceSpec(name: ServiceName, root: string, env: Variables): Pr
       // kafkajs gives a timer a negative delay; Node 24 says so once, and it does no harm (tulios/kafkajs#1751).
       "--disable-warning=TimeoutNegativeWarning",
       "--enable-source-maps",
+      // Records pass through as young objects. At Node's default of 16 MB V8 lets their garbage grow to twice the memory,
+      // for no more speed.
+      "--max-semi-space-size=8",
       join(root, folders[name], "dist", "main.js"),
     ],
     env,

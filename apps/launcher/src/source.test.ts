@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { nameFromUrl, sourceFromEnv, sourceVariables } from "./source.js";
 
@@ -6,6 +9,17 @@ describe("what is polled", () => {
     expect(sourceFromEnv({})).toEqual({ kind: "demo" });
     expect(sourceFromEnv({ SOURCE_URL: " " })).toEqual({ kind: "demo" });
     expect(sourceFromEnv({ SOURCE_URL: "https://a.example/x" })).toEqual({ kind: "url", url: "https://a.example/x" });
+  });
+
+  it("is what a file says where there is one, and the ingestor is told of nothing else", async () => {
+    const root = await mkdtemp(join(tmpdir(), "apispool-source-"));
+    const named = sourceFromEnv({ APISPOOL_CONFIG: "mine.yaml", SOURCE_URL: "https://a.example/x" }, root);
+    expect(named).toEqual({ kind: "file", file: join(root, "mine.yaml") });
+    expect(sourceFromEnv({}, root)).toEqual({ kind: "demo" });
+    await writeFile(join(root, "apispool.yaml"), "");
+    const found = sourceFromEnv({}, root);
+    expect(sourceVariables(found, "", {})).toEqual({ APISPOOL_CONFIG: join(root, "apispool.yaml") });
+    await rm(root, { recursive: true });
   });
 
   it("tells the ingestor how to read the demo, and nothing about somebody else's API", () => {

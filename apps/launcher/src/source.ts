@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { Variables } from "./services.js";
 
 const feedPath = "/earthquakes/feed/v1.0/summary/all_week.geojson";
@@ -5,10 +7,17 @@ const feedPath = "/earthquakes/feed/v1.0/summary/all_week.geojson";
 /** What the ingestor is to poll. */
 export type Source =
   | { readonly kind: "demo"; /** Times real time. */ readonly speed?: number }
+  /** Whatever the file says. */
+  | { readonly kind: "file"; readonly file: string }
   | { readonly kind: "url"; readonly url: string; /** Undefined: from the host's name. */ readonly name?: string };
 
-/** A demo unless SOURCE_URL is set. */
-export function sourceFromEnv(env: Variables): Source {
+const FILE = "apispool.yaml";
+
+/** What a file says, where there is one; else what SOURCE_URL says; else a demo. Paths are seen from `root`. */
+export function sourceFromEnv(env: Variables, root = "."): Source {
+  const given = env["APISPOOL_CONFIG"]?.trim();
+  if (given !== undefined && given !== "") return { kind: "file", file: resolve(root, given) };
+  if (existsSync(join(root, FILE))) return { kind: "file", file: resolve(root, FILE) };
   const url = env["SOURCE_URL"]?.trim();
   if (url === undefined || url === "") return { kind: "demo" };
   return { kind: "url", url };
@@ -27,9 +36,11 @@ export function nameFromUrl(url: string): string {
 
 /**
  * The ingestor's SOURCE_ variables; what `env` sets already stays as it is.
+ * Of a file only its path: it says all the rest.
  * @param demoAddress host:port of the demo API, as the ingestor sees it
  */
 export function sourceVariables(source: Source, demoAddress: string, env: Variables): Readonly<Record<string, string>> {
+  if (source.kind === "file") return { APISPOOL_CONFIG: source.file };
   const defaults: Readonly<Record<string, string>> =
     source.kind === "demo"
       ? {
@@ -48,4 +59,10 @@ export function sourceVariables(source: Source, demoAddress: string, env: Variab
     variables[name] = own === undefined || own === "" ? value : own;
   }
   return variables;
+}
+
+/** What is polled, as people are shown it. */
+export function shownSource(source: Source, polled: Variables): { name: string; url: string; demo: boolean } {
+  if (source.kind === "file") return { name: "what stands in", url: source.file, demo: false };
+  return { name: polled["SOURCE_NAME"] ?? "", url: polled["SOURCE_URL"] ?? "", demo: source.kind === "demo" };
 }

@@ -4,7 +4,7 @@ import { anyKafkaAnswers } from "./kafka-probe.js";
 import { preferPort, requirePort } from "./ports.js";
 import { untilReady } from "./ready.js";
 import { type ServiceName, type Variables, serviceSpec } from "./services.js";
-import { type Source, sourceVariables } from "./source.js";
+import { type Source, shownSource, sourceVariables } from "./source.js";
 import type { SupervisedProcess } from "./supervised-process.js";
 import type { Supervisor } from "./supervisor.js";
 
@@ -135,11 +135,7 @@ async function start(options: StackOptions): Promise<Stack> {
     readerAddress,
     kafkaBrokers,
     localKafka,
-    source: {
-      name: polled["SOURCE_NAME"] ?? "",
-      url: polled["SOURCE_URL"] ?? "",
-      demo: source.kind === "demo",
-    },
+    source: shownSource(source, polled),
     process(name) {
       const found = started.get(name);
       if (found === undefined) throw new Error(`this stack has no ${name}`);

@@ -1,6 +1,6 @@
 import { type Http2Session, type ServerHttp2Stream, constants } from "node:http2";
+import { Http2End, type Watcher } from "./http2-end.js";
 import type { Receipt, ReceiptOutcome } from "./receipt.js";
-import { resetAfterFinMs, wasReset } from "./tcp-end.js";
 
 /** How long a connection has to be quiet before it is asked, in milliseconds. */
 const quietMs = 50;
@@ -11,8 +11,8 @@ const pingTimeoutMs = 15_000;
 /**
  * The evidence that an HTTP/2 client has a response: its answer to a PING that stood behind the last byte (its HTTP/2
  * stack has read all before it), or its orderly end (FIN, no reset) after the stream had ended in order. To be asked
- * for before the stream's last byte is written. The PING waits for a quiet moment, unless somebody nudges or the client speaks gRPC: one that
- * meets a client which is just closing would turn its orderly FIN into a reset.
+ * for before the stream's last byte is written. The PING waits for a quiet moment, unless somebody nudges or the client
+ * speaks gRPC: one that meets a client which is just closing would turn its orderly FIN into a reset.
  */
 export function http2Receipt(stream: ServerHttp2Stream): Receipt {
   let settle: (outcome: ReceiptOutcome) => void = () => {};
@@ -37,10 +37,11 @@ export function http2Receipt(stream: ServerHttp2Stream): Receipt {
       fin: () => complete || settle("lost"),
       over: (inOrder) => settle(complete && inOrder ? "received" : "lost"),
     };
-    const watchers = watchersOf(session).add(watcher);
+    const end = Http2End.of(session);
+    end.watch(watcher);
     void outcome.then(() => {
       clearTimeout(timer);
-      watchers.delete(watcher);
+      end.unwatch(watcher);
     });
     stream.once("close", () => {
       if (stream.rstCode !== constants.NGHTTP2_NO_ERROR || !stream.writableFinished) settle("lost");
@@ -80,43 +81,6 @@ export async function confirmWritten(stream: ServerHttp2Stream): Promise<Receipt
  */
 function isGrpc(stream: ServerHttp2Stream): boolean {
   return /^application\/grpc(?:[+;]|$)/.test(stream.sentHeaders?.["content-type"] ?? "");
-}
-
-interface Watcher {
-  /** The client has ended its side. */
-  fin(): void;
-  /** The connection is over. */
-  over(inOrder: boolean): void;
-}
-
-const known = new WeakMap<Http2Session, Set<Watcher>>();
-
-/** Who is to be told how a connection ends; one set of listeners on the socket serves all its streams. */
-function watchersOf(session: Http2Session): Set<Watcher> {
-  const existing = known.get(session);
-  if (existing !== undefined) return existing;
-  const watchers = new Set<Watcher>();
-  known.set(session, watchers);
-  const over = (inOrder: boolean): void => {
-    for (const watcher of watchers) watcher.over(inOrder);
-  };
-  // What a session calls its socket is a proxy that throws once the session is over; `once` gives the real one, which
-  // can still be asked then.
-  const socket = session.socket.once("end", () => {
-    for (const watcher of watchers) watcher.fin();
-    if (watchers.size === 0) return;
-    // Node would close at once, and with it forget the reset that follows where bytes were still on their way.
-    socket.allowHalfOpen = true;
-    setTimeout(() => {
-      over(!wasReset(socket));
-      session.destroy();
-      // A session that was over before leaves its socket alone, and a server that stops would wait for it for ever.
-      socket.destroy();
-    }, resetAfterFinMs(socket));
-  });
-  socket.once("error", () => over(false));
-  socket.once("close", () => over(false));
-  return watchers;
 }
 
 function pinged(session: Http2Session | undefined): Promise<boolean> {

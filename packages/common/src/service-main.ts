@@ -100,14 +100,24 @@ export async function startGrpcService(options: GrpcServiceOptions): Promise<Run
     port,
     async stop() {
       health.setServing(false);
-      const gone = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      // grpc-js asks Node to close a session that its client has just broken off, and Node then never answers: so what was
+      // broken off before gets a turn to go first, and the answer is not waited for longer than for a forced end.
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      let forced: () => void = () => {};
+      const gone = new Promise<void>((resolve) => {
+        forced = resolve;
+        server.tryShutdown(() => resolve());
+      });
       // Unary calls get a moment to finish; streams are told to come back, which clients do by themselves.
       const timer = setTimeout(() => {
         shutdown.abort(
           rpcError(Code.Unavailable, "SHUTTING_DOWN", "the service is stopping; call again", { retryAfterMs: 1000 }),
         );
       }, 200);
-      const force = setTimeout(() => server.forceShutdown(), 3000);
+      const force = setTimeout(() => {
+        server.forceShutdown();
+        forced();
+      }, 3000);
       await gone;
       clearTimeout(timer);
       clearTimeout(force);

@@ -100,9 +100,17 @@ function oneLine(text: string): string {
   return text.includes("\n") || text.includes("\r") ? text.replaceAll(/[\r\n]+/g, " ") : text;
 }
 
+/** The last time and its text: the records of one poll, mostly neighbours, all have the same. */
+let last = { seconds: 0n, nanos: 0, text: '"1970-01-01T00:00:00.000Z"' };
+
 function timeText(at: Timestamp | undefined): string {
   if (at === undefined) return "null";
-  return `"${new Date(Number(at.seconds) * 1000 + Math.floor(at.nanos / 1_000_000)).toISOString()}"`;
+  const { seconds, nanos } = at;
+  if (seconds !== last.seconds || nanos !== last.nanos) {
+    const text = `"${new Date(Number(seconds) * 1000 + Math.floor(nanos / 1_000_000)).toISOString()}"`;
+    last = { seconds, nanos, text };
+  }
+  return last.text;
 }
 
 function gapJson(gap: Gap) {

@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import http from "node:http";
+import { connect } from "node:http2";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { toBinary, create } from "@bufbuild/protobuf";
 import { FetchUnreadRequestSchema } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
@@ -86,10 +88,13 @@ describe("a fetch that is acknowledged on evidence of receipt", () => {
       const length = whole(await probe.until((received) => whole(received) !== undefined)) ?? 0;
       probe.die();
       expect(length).toBeGreaterThan(100);
+      const uncut = new Set<string>();
       const cut = async (bytes: number, stallMs: number): Promise<void> => {
         const reader = `c${String(bytes).padStart(3, "0")}`;
         const client = new RawClient({ port: harness.port, request: request(reader), bytes });
-        await client.full();
+        const received = await client.until((r) => r.length >= bytes || whole(r) !== undefined);
+        // HPACK makes answers of the same text a few bytes shorter or longer.
+        if (whole(received) !== undefined) uncut.add(reader);
         if (stallMs > 0) await settle(stallMs);
         client.die();
       };
@@ -98,9 +103,41 @@ describe("a fetch that is acknowledged on evidence of receipt", () => {
       await released(harness);
       await Promise.all(cuts.filter((bytes) => bytes % 7 === 0).map((bytes) => cut(bytes, 120)));
       await released(harness);
-      const moved = [...harness.reader.positions].filter(([reader]) => reader.startsWith("c"));
+      const moved = [...harness.reader.positions.keys()].filter((name) => name.startsWith("c") && !uncut.has(name));
       expect(moved).toEqual([]);
+      expect(uncut.size).toBeLessThan(10);
       expect(harness.reader.requests.length).toBeGreaterThan(length);
+    });
+  });
+
+  describe("an HTTP/2 client that says goodbye", () => {
+    const goodbye = Buffer.from([0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+
+    it.each(["close", "destroy"] as const)("is served once when it does so at the end by %s", async (how) => {
+      for (let n = 0; n < 10; n++) {
+        const session = connect(harness.url);
+        const stream = session.request({ ":path": `/data?reader=${how}${n}` }).resume();
+        await once(stream, "close");
+        session[how]();
+        await eventually(() => harness.reader.positionOf(`${how}${n}`) === 3);
+      }
+    });
+
+    it("loses nothing when it has not taken everything", async () => {
+      const request = (reader: string): Buffer => http2Get(`/data?reader=${reader}`);
+      const probe = new RawClient({ port: harness.port, request: request("p000") });
+      const length = endOfStream(await probe.until((received) => endOfStream(received) !== undefined)) ?? 0;
+      probe.die();
+      // Not up to the very end: HPACK makes some answers a few bytes shorter.
+      for (let bytes = 0; bytes < length - 20; bytes += 20) {
+        const reader = `g${String(bytes).padStart(3, "0")}`;
+        const client = new RawClient({ port: harness.port, request: request(reader), bytes });
+        await client.full();
+        client.socket.write(goodbye);
+        client.die();
+      }
+      await released(harness);
+      expect([...harness.reader.positions.keys()].filter((reader) => reader.startsWith("g"))).toEqual([]);
     });
   });
 
@@ -330,7 +367,6 @@ describe("a connection that stays idle after its answer", () => {
   });
 
   it("is answered by a PING over HTTP/2 while the connection stays open", async () => {
-    const { connect } = await import("node:http2");
     const session = connect(harness.url);
     const stream = session.request({ ":path": "/data?reader=ping" });
     stream.resume();

@@ -97,7 +97,7 @@ export class HttpServers {
         if (streams === 0) session.close();
       });
       session.once("close", () => this.#sessions.delete(session));
-      if (this.#stopping) session.close();
+      if (this.#stopping) farewell(session);
     });
     // What a client does to its own connection is no error of the server.
     server.on("sessionError", () => {});
@@ -110,7 +110,7 @@ export class HttpServers {
   beginStop(): void {
     this.#stopping = true;
     this.#listener.close();
-    for (const session of this.#sessions) session.close();
+    for (const session of this.#sessions) farewell(session);
     for (const connection of this.#connections) connection.retire();
   }
 
@@ -125,6 +125,12 @@ export class HttpServers {
     this.#http1.close();
     this.#http2.close();
   }
+}
+
+/** Takes no new stream, and closes when the last one is over; closing may have to wait for evidence, GOAWAY has not. */
+function farewell(session: http2.ServerHttp2Session): void {
+  if (!session.destroyed) session.goaway();
+  session.close();
 }
 
 /** A request that cannot be parsed gets an answer too, as far as there is somebody to answer to. */

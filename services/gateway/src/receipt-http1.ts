@@ -1,7 +1,7 @@
 import type http from "node:http";
 import type net from "node:net";
 import type { Receipt, ReceiptOutcome } from "@apispool/common/receipt.js";
-import { resetAfterFinMs, wasReset } from "@apispool/common/tcp-end.js";
+import { hadAll, resetAfterFinMs, wasReset } from "@apispool/common/tcp-end.js";
 
 export interface Http1Limits {
   /** How long a connection may be idle after a response that needs evidence before it is half-closed. */
@@ -183,10 +183,17 @@ export class Http1Connection {
       const idleMs = hurried ? resetAfterFinMs(this.#socket) : this.#limits.deliveryIdleMs;
       this.#after(Math.max(0, this.#finishedAt + idleMs - performance.now()), () => {
         // The next request is on its way: it will be evidence once it is whole.
-        if (this.#socket.bytesRead === this.#bytesReadAtFinish || hurried) this.#halfClose();
+        if (this.#socket.bytesRead === this.#bytesReadAtFinish || hurried) this.#askByHalfClose();
       });
     } else if (this.#closeAsked) this.#halfClose();
     else this.#after(this.#limits.idleTimeoutMs, () => this.#halfClose());
+  }
+
+  /** What has already come in is read first: an end of the client that was there before ours says more than one after it. */
+  #askByHalfClose(): void {
+    setImmediate(() => {
+      if (this.#active === 0 && !this.#ended && !this.#clientEnded && !this.#socket.destroyed) this.#halfClose();
+    });
   }
 
   /** Says that nothing more will come, and listens for how the client ends. */
@@ -201,7 +208,7 @@ export class Http1Connection {
     this.#clientEnded = true;
     this.#clearTimer();
     if (this.#ended) {
-      this.#settleAwaited("received");
+      this.#settleAwaited(hadAll(this.#socket) ? "received" : "lost");
       return;
     }
     if (this.#active > 0) {

@@ -53,9 +53,9 @@ describe("the reader", () => {
     expect(await harness.values({ limit: 1n })).toEqual(numbers(1, 7));
     // One record at least, however small the limit; key and value count.
     expect(await harness.values({ maxBytes: 1n })).toEqual(numbers(1, 8));
-    expect(await harness.values({ maxBytes: 30n })).toEqual(numbers(3, 9));
-    expect(await harness.values({ limit: 5n, maxBytes: 1_000_000n })).toEqual(numbers(5, 12));
-    expect(await harness.values()).toEqual(numbers(13, 17));
+    expect(await harness.values({ maxBytes: 30n })).toEqual(numbers(2, 9));
+    expect(await harness.values({ limit: 5n, maxBytes: 1_000_000n })).toEqual(numbers(5, 11));
+    expect(await harness.values()).toEqual(numbers(14, 16));
   });
 
   it("reads several sources and partitions, each in its own order", async () => {
@@ -179,11 +179,14 @@ describe("the reader", () => {
 
   it("gives back what a client did not take to its end", async () => {
     await harness.write("quakes", numbers(2000));
-    const other = harness.connect();
-    for await (const { records } of other.fetchUnread({})) {
-      expect(records.length).toBeGreaterThan(0);
-      break;
-    }
+    const gone = new AbortController();
+    const cut = (async () => {
+      for await (const { records } of harness.client.fetchUnread({}, { signal: gone.signal })) {
+        expect(records.length).toBeGreaterThan(0);
+        gone.abort();
+      }
+    })();
+    await expect(cut).rejects.toThrow();
     expect(await harness.values()).toEqual(numbers(2000));
     expect(await harness.values()).toEqual([]);
   });
@@ -219,6 +222,7 @@ describe("the reader", () => {
     const admin = harness.kafka.admin();
     await admin.connect();
     const topic = harness.names.records("quakes");
+    await admin.fetchTopicOffsets(topic);
     await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: "6" }] });
     await admin.disconnect();
     const { batches, records } = await harness.fetch();

@@ -1,0 +1,92 @@
+import type { Http2Session } from "node:http2";
+import { listenOn, resetAfterFinMs, wasReset } from "./tcp-end.js";
+
+/** How long a client that has said goodbye may take to end its connection before it is told goodbye, in milliseconds. */
+const goodbyeMs = 50;
+
+/** Who wants to know how a connection ends. */
+export interface Watcher {
+  /** The client has ended its side. */
+  fin(): void;
+  /** The connection is over. */
+  over(inOrder: boolean): void;
+}
+
+const known = new WeakMap<Http2Session, Http2End>();
+
+/**
+ * How an HTTP/2 connection ends, for all its streams. Node answers a client's goodbye (GOAWAY) at once with its own and
+ * with the end of the connection. A client that is gone by then answers that with a reset, and what its own end had to
+ * tell is lost. So while somebody watches, the goodbye waits a moment for the client's end, and the end of the
+ * connection waits for it altogether.
+ */
+export class Http2End {
+  readonly #watchers = new Set<Watcher>();
+  /** What Node wanted to do and could not yet. */
+  readonly #held: (() => void)[] = [];
+
+  private constructor(session: Http2Session) {
+    // What a session calls its socket is a proxy that throws once the session is over; `once` gives the real one,
+    // which can still be asked then.
+    const socket = session.socket.once("end", () => {
+      for (const watcher of this.#watchers) watcher.fin();
+      if (this.#watchers.size === 0) return;
+      // Bytes may have been on their way to a client that is gone; its kernel then answers them with a reset.
+      socket.allowHalfOpen = true;
+      setTimeout(() => {
+        this.#over(!wasReset(socket));
+        session.destroy();
+        // A session that was over before leaves its socket alone, and a server that stops would wait for it for ever.
+        socket.destroy();
+      }, resetAfterFinMs(socket));
+    });
+    socket.once("error", () => this.#over(false));
+    socket.once("close", () => this.#over(false));
+
+    const close = session.close.bind(session);
+    session.close = (callback) => {
+      const hold = this.#watchers.size > 0 && !session.closed;
+      if (!hold) {
+        close(callback);
+        return;
+      }
+      // Once the goodbye has been dealt with nothing is read any more, for lack of streams.
+      setImmediate(() => listenOn(socket));
+      this.#held.push(() => close(callback));
+      setTimeout(() => close(callback), goodbyeMs);
+    };
+    const end = socket.end.bind(socket);
+    socket.end = ((...args: Parameters<typeof end>) => {
+      if (this.#watchers.size === 0) return end(...args);
+      this.#held.push(() => void end(...args));
+      return socket;
+    }) as typeof socket.end;
+  }
+
+  /** Of a session that is not destroyed. */
+  static of(session: Http2Session): Http2End {
+    const end = known.get(session) ?? new Http2End(session);
+    known.set(session, end);
+    return end;
+  }
+
+  watch(watcher: Watcher): void {
+    this.#watchers.add(watcher);
+  }
+
+  unwatch(watcher: Watcher): void {
+    this.#watchers.delete(watcher);
+    if (this.#watchers.size === 0) this.#release();
+  }
+
+  #over(inOrder: boolean): void {
+    const watchers = [...this.#watchers];
+    this.#watchers.clear();
+    for (const watcher of watchers) watcher.over(inOrder);
+    this.#release();
+  }
+
+  #release(): void {
+    for (const act of this.#held.splice(0)) act();
+  }
+}
