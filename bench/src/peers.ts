@@ -1,107 +1,71 @@
-import { spawn } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
+import { runCommand } from "@apispool/launcher/command.js";
+import { findJava } from "@apispool/launcher/java.js";
+import { ensureKafkaLibs } from "@apispool/launcher/kafka-libs.js";
+import type { Variables } from "@apispool/launcher/services.js";
+import { join } from "node:path";
+import type { Timing } from "./timing.js";
 
-/** How long reading took, in seconds, and how many records came. */
-export interface Timing {
-  readonly records: number;
-  readonly seconds: number;
-}
-
-/** A plain kafkajs consumer with eachBatch, timed from the first batch it was handed to the last. */
-export async function kafkajsConsumer(brokers: readonly string[], topic: string, records: number): Promise<Timing> {
-  const kafka = new Kafka({ brokers: [...brokers], clientId: "bench-peer", logLevel: logLevel.NOTHING });
+/** A plain kafkajs consumer with eachBatch; timed from when it has joined its group, which takes it seconds, to the last batch. */
+export async function kafkajsConsumer(brokers: string, topic: string, records: number): Promise<Timing> {
+  const kafka = new Kafka({ brokers: brokers.split(","), clientId: "bench-peer", logLevel: logLevel.NOTHING });
   const consumer = kafka.consumer({ groupId: `bench-${process.pid}-${Date.now()}`, maxBytesPerPartition: 4_194_304 });
+  let started = performance.now();
+  let count = 0;
+  consumer.on(consumer.events.GROUP_JOIN, () => (started = performance.now()));
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
-  const started = performance.now();
-  let count = 0;
-  await new Promise<void>((resolve, reject) => {
-    consumer
-      .run({
-        autoCommit: false,
-        eachBatch: async ({ batch }) => {
-          count += batch.messages.length;
-          if (count >= records) resolve();
-        },
-      })
-      .catch(reject);
-  });
-  const seconds = (performance.now() - started) / 1000;
-  await consumer.disconnect();
-  return { records: count, seconds };
-}
-
-const toolsVersion = "4.3.1";
-
-/** Kafka's own consumer-perf tool (Java); undefined where Java or Maven is missing. */
-export async function javaConsumer(
-  brokers: readonly string[],
-  topic: string,
-  records: number,
-  dir: string,
-): Promise<Timing | undefined> {
-  const libs = join(dir, `kafka-tools-${toolsVersion}`);
-  if (!existsSync(libs) && !(await fetchTools(dir, libs))) return undefined;
-  const output = await run("java", [
-    "-cp",
-    join(libs, "*"),
-    "org.apache.kafka.tools.ConsumerPerformance",
-    "--bootstrap-server",
-    brokers.join(","),
-    "--topic",
-    topic,
-    "--num-records",
-    String(records),
-    "--timeout",
-    "60000",
-  ]);
-  // Columns: start, end, MB, MB/s, records, records/s, rebalance ms, fetch ms, MB/s while fetching, records/s while fetching.
-  const row = output
-    .split("\n")
-    .find((line) => /^\d{4}-/.test(line))
-    ?.split(",")
-    .map((s) => s.trim());
-  const [, , , , count, , , fetchMs] = row ?? [];
-  if (count === undefined || fetchMs === undefined)
-    throw new Error(`the consumer-perf tool printed no figures:\n${output}`);
-  return { records: Number(count), seconds: Number(fetchMs) / 1000 };
-}
-
-async function fetchTools(dir: string, libs: string): Promise<boolean> {
-  const work = join(dir, "kafka-tools-pom");
-  await mkdir(work, { recursive: true });
-  await writeFile(
-    join(work, "pom.xml"),
-    `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>apispool</groupId><artifactId>bench</artifactId><version>1</version><dependencies><dependency>
-<groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>${toolsVersion}</version>
-</dependency></dependencies></project>`,
-  );
   try {
-    await run("mvn", [
-      "-q",
-      "-B",
-      "-f",
-      join(work, "pom.xml"),
-      "dependency:copy-dependencies",
-      `-DoutputDirectory=${libs}`,
-    ]);
-    return true;
-  } catch {
-    return false;
+    await new Promise<void>((resolve, reject) => {
+      consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
+      consumer
+        .run({
+          autoCommit: false,
+          eachBatch: async ({ batch }) => {
+            count += batch.messages.length;
+            if (count >= records) resolve();
+          },
+        })
+        .catch(reject);
+    });
+    return { records: count, seconds: (performance.now() - started) / 1000 };
+  } finally {
+    await consumer.disconnect();
   }
 }
 
-function run(command: string, args: readonly string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
-    let output = "";
-    child.stdout.on("data", (data: Buffer) => (output += data.toString()));
-    child.stderr.on("data", (data: Buffer) => (output += data.toString()));
-    child.on("error", reject);
-    child.on("exit", (code) => (code === 0 ? resolve(output) : reject(new Error(`${command} failed: ${output}`))));
-  });
+/** Kafka's own consumer-perf tool (Java), timed by itself, without the time that it took to join its group. */
+export class JavaConsumer {
+  readonly #java: string;
+  readonly #classPath: string;
+
+  private constructor(java: string, classPath: string) {
+    this.#java = java;
+    this.#classPath = classPath;
+  }
+
+  /** Downloads the tool; a string says why it cannot be had. */
+  static async prepare(home: string, env: Variables, say: (text: string) => void): Promise<JavaConsumer | string> {
+    const java = await findJava(env);
+    if ("problem" in java) return java.problem;
+    try {
+      const libs = await ensureKafkaLibs({ home, tools: true, say });
+      return new JavaConsumer(java.command, join(libs, "*"));
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  async read(brokers: string, topic: string, records: number): Promise<Timing> {
+    const tool = ["-cp", this.#classPath, "org.apache.kafka.tools.ConsumerPerformance"];
+    const what = ["--bootstrap-server", brokers, "--topic", topic, "--num-records", String(records)];
+    const { code, text } = await runCommand(this.#java, [...tool, ...what, "--timeout", "60000"]);
+    // Columns: start, end, MB, MB/s, records, records/s, rebalance ms, fetch ms, MB/s and records/s while fetching.
+    const row = text.split("\n").find((line) => /^\d{4}-/.test(line));
+    const [, , , , count, , , fetchMs] = row?.split(",").map((column) => column.trim()) ?? [];
+    if (code !== 0 || count === undefined || fetchMs === undefined) {
+      throw new Error(`the consumer-perf tool printed no figures:\n${text}`);
+    }
+    return { records: Number(count), seconds: Number(fetchMs) / 1000 };
+  }
 }
