@@ -27,6 +27,7 @@ import { controlTopics, sourceTopics } from "./topic-specs.js";
 import { SourceMaker } from "./worker/source-maker.js";
 
 const HEALTH_CHECK_MS = 2000;
+const LEASE_WAIT_MS = 500;
 const BOOT_BACKOFF = { firstMs: 200, longestMs: 2000 };
 
 export interface RunningIngestor extends RunningServer {
@@ -53,6 +54,8 @@ export async function startIngestor(
   const control = new ControlLog(kafka, brokers, names.control);
   const owner = { id: randomUUID(), host: hostname(), pid: process.pid };
 
+  let nowAssigned = (): void => undefined;
+  const assigned = new Promise<void>((resolve) => (nowAssigned = resolve));
   const lease = new Lease({
     settings,
     group: names.lease,
@@ -63,6 +66,7 @@ export async function startIngestor(
       const { others } = status;
       status.others = assignment.members.size > 1;
       sources.onAssigned(assignment);
+      nowAssigned();
       // Somebody is there who knows nothing yet.
       if (status.others && !others) for (const name of sources.held) status.changed(name, true);
     },
@@ -128,11 +132,13 @@ export async function startIngestor(
         await tail.catchUp();
         await tellTotals();
         if (stopping.signal.aborted) return;
+        tail.follow();
+        lease.start();
+        // Usually there at once; where another ingestor has to be missed first, nobody waits for that.
+        await Promise.race([assigned, sleep(LEASE_WAIT_MS, stopping.signal)]);
         sources.begin();
         ready = true;
         health.setServing(true);
-        lease.start();
-        tail.follow();
         log.info(`ready on port ${server.port} with ${counted(sources.names)}`);
         return;
       } catch (error) {

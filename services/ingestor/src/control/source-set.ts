@@ -260,7 +260,7 @@ export class SourceSet {
   #begun(name: string): boolean {
     const { held, published, controlOffset } = this.#entry(name);
     const { members } = this.#assignment;
-    return held || published === undefined || !members.has(published.owner.id) || published.applied >= controlOffset;
+    return held || (published !== undefined && members.has(published.owner.id) && published.applied >= controlOffset);
   }
 
   async #until(reached: () => boolean, ms: number): Promise<void> {

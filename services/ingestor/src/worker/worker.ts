@@ -195,7 +195,6 @@ export class Worker {
     const counters = this.#counters;
     counters.polls += 1;
     counters.lastPollAt = Date.now();
-    counters.lastHttpStatus = 0;
     const events: PollEvents = {
       onAnswer: (status) => (counters.lastHttpStatus = status),
       onPage: (page) => {
@@ -271,6 +270,7 @@ export class Worker {
   /** A failure that lasts is said once; the status has how often. */
   #tellError(text: string, error: unknown): void {
     const { config, log } = this.#options;
+    if (error instanceof PollError) this.#counters.lastHttpStatus = error.httpStatus ?? 0;
     if (this.#counters.lastError !== text) {
       log.warn({ source: config.name, err: error instanceof PollError ? undefined : error }, text);
     } else {
