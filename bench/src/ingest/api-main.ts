@@ -54,9 +54,10 @@ const server = http.createServer((request, response) => {
 
 async function sendLines(response: http.ServerResponse): Promise<void> {
   response.writeHead(200, { "content-type": "application/x-ndjson" });
+  const gone = once(response, "close");
   for (const part of lines) {
     if (response.destroyed) return;
-    if (!response.write(part)) await Promise.race([once(response, "drain"), once(response, "close")]);
+    if (!response.write(part)) await Promise.race([once(response, "drain"), gone]);
   }
   response.end();
 }

@@ -7,8 +7,13 @@ import type { Variables } from "@apispool/launcher/services.js";
 import { kafkaHome, resultsDir } from "../test-bed.js";
 import { recordText } from "./records.js";
 
-/** kafkajs from memory; tells the seconds. */
-export async function kafkajsProducer(brokers: string, topic: string, records: number, bytes: number): Promise<number> {
+/** kafkajs from memory; tells the seconds, and those of the processor. */
+export async function kafkajsProducer(
+  brokers: string,
+  topic: string,
+  records: number,
+  bytes: number,
+): Promise<{ seconds: number; cpu: number }> {
   const main = join(import.meta.dirname, "kafkajs-main.js");
   const { code, text } = await runCommand(process.execPath, [
     "--disable-warning=TimeoutNegativeWarning",
@@ -18,9 +23,9 @@ export async function kafkajsProducer(brokers: string, topic: string, records: n
     String(records),
     String(bytes),
   ]);
-  const seconds = Number(text.trim().split("\n").at(-1));
+  const [seconds = Number.NaN, cpu = Number.NaN] = (text.trim().split("\n").at(-1) ?? "").split(" ").map(Number);
   if (code !== 0 || !(seconds > 0)) throw new Error(`the kafkajs producer failed:\n${text}`);
-  return seconds;
+  return { seconds, cpu };
 }
 
 /** Kafka's own producer-perf tool (Java). It writes values alone, without keys and headers. */

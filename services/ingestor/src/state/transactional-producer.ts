@@ -91,9 +91,9 @@ export class TransactionalProducer {
 
   /**
    * Writes everything in one transaction: all of it, or nothing, or, when it rejects, one of both. Tells at which offset
-   * the last send begins.
+   * what went to a topic last begins.
    */
-  async write(sends: readonly Send[]): Promise<number> {
+  async write(sends: readonly Send[], tellOf: string): Promise<number> {
     const producer = this.#producer;
     if (producer === undefined) throw new Error("a producer that was thrown away cannot write");
     const transaction =
@@ -104,8 +104,8 @@ export class TransactionalProducer {
       await this.#step(producer, "writing records", async () => {
         const acknowledged = await transaction.sendBatch({ topicMessages: send as TopicMessages[] });
         for (const { topicName, partition, baseOffset } of acknowledged) {
-          lastOffset = Number(baseOffset);
-          this.#check(`${topicName}/${partition}`, lastOffset);
+          this.#check(`${topicName}/${partition}`, Number(baseOffset));
+          if (topicName === tellOf) lastOffset = Number(baseOffset);
         }
       });
     }
