@@ -1,5 +1,6 @@
-import type { Message, Producer, TopicMessages, Transaction } from "kafkajs";
+import type { Message, Producer, Transaction } from "kafkajs";
 import type { SharedConnections } from "@apispool/kafka-log/producer-connections.js";
+import { grouped } from "@apispool/kafka-log/quick-broker.js";
 import { withDeadline } from "../deadline.js";
 
 /** An open transaction of a crashed process holds up readers of committed records for this long, in milliseconds. */
@@ -102,7 +103,8 @@ export class TransactionalProducer {
     let lastOffset = -1;
     for (const send of sends) {
       await this.#step(producer, "writing records", async () => {
-        const acknowledged = await transaction.sendBatch({ topicMessages: send as TopicMessages[] });
+        const topicMessages = send.map(({ topic, messages }) => ({ topic, messages: grouped(messages) }));
+        const acknowledged = await transaction.sendBatch({ topicMessages });
         for (const { topicName, partition, baseOffset } of acknowledged) {
           this.#check(`${topicName}/${partition}`, Number(baseOffset));
           if (topicName === tellOf) lastOffset = Number(baseOffset);
