@@ -24,4 +24,5 @@ COPY --from=service /out .
 USER node
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["node", "tools/healthcheck.mjs"]
 # kafkajs gives a timer a negative delay; Node 24 says so once, and it does no harm (tulios/kafkajs#1751).
-CMD ["node", "--enable-source-maps", "--disable-warning=TimeoutNegativeWarning", "service/dist/main.js"]
+# Records pass through as young objects, whose garbage V8 lets grow to twice the memory at its default.
+CMD ["node", "--max-semi-space-size=8", "--enable-source-maps", "--disable-warning=TimeoutNegativeWarning", "service/dist/main.js"]

@@ -1,6 +1,10 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { findGrpcurl } from "./harness/grpcurl.js";
 import { type TestStack, startTestStack } from "./harness/stack.js";
 import { getData, postWorker } from "./support/data-client.js";
@@ -132,6 +136,21 @@ describe("the main job, as a person types it", () => {
         // The first client has gone in order, so what it received is not sent again.
         expect(await fetchOnce()).not.toContain('"id": "item-');
       }
+    });
+
+    it.each([
+      ["gRPC-Web", createGrpcWebTransport],
+      ["Connect", createConnectTransport],
+    ])("answers %s, streams included", async (_name, createTransport) => {
+      const transport = createTransport({ baseUrl: stack.gatewayUrl });
+      const { sources } = await createClient(WorkerControl, transport).getStatus({});
+      expect(sources).toMatchObject([{ source: "items" }]);
+      const ids: string[] = [];
+      const reader = `web-${_name}`;
+      for await (const { records } of createClient(DataReader, transport).fetchUnread({ reader, limit: 4n })) {
+        ids.push(...records.map(({ id }) => id));
+      }
+      expect(ids).toEqual(["item-0", "item-1", "item-2", "item-3"]);
     });
 
     it("answers Connect's JSON by plain POST", async () => {

@@ -1,6 +1,6 @@
 import {
   Code,
-  type ConnectError,
+  ConnectError,
   type ConnectRouter,
   type HandlerContext,
   type Interceptor,
@@ -138,12 +138,18 @@ function recipientOf(context: HandlerContext): Recipient {
   };
 }
 
+/** connect-node calls a client's own reset INTERNAL where its code is no CANCEL; nothing went wrong on this side. */
+function isClientReset({ code, rawMessage, isWireError }: ConnectError): boolean {
+  return code === Code.Internal && !isWireError && rawMessage.startsWith("http/2 stream closed with error code");
+}
+
 /** No error leaves that says more than it should. */
 const borders: Interceptor = (next) => async (request) => {
   const exchange = request.contextValues.get(exchangeKey);
   const guard = (error: unknown): ConnectError => {
     if (isAbort(error) && request.signal.aborted) return reasonOfAbort(request.signal);
     const safe = toConnectError(error);
+    if (isClientReset(safe)) return new ConnectError("the client went away", Code.Canceled, undefined, undefined, safe);
     if (safe.code === Code.Internal) exchange?.log.error({ err: safe.cause ?? safe }, "call failed");
     return safe;
   };

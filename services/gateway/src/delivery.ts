@@ -11,12 +11,19 @@ import {
 import { Code } from "@connectrpc/connect";
 import { describeError, rpcError } from "@apispool/common/errors.js";
 import type { Logger } from "@apispool/common/logger.js";
+import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import type { ReceiptOutcome } from "@apispool/common/receipt.js";
 import { FollowProgress } from "@apispool/common/follow-progress.js";
 import type { PendingReceipts } from "./pending-receipts.js";
 import type { ReleasableReceipt } from "./receipt-http1.js";
 import type { Upstream } from "./upstream.js";
 import { fromUpstream, reasonOfAbort } from "./upstream-error.js";
+
+/**
+ * How long a fetch waits for what the reader's earlier clients have received to be acknowledged, in milliseconds. As a
+ * rule the lease upstream sees to the order; a reader service that was killed has forgotten its leases.
+ */
+const acknowledgedMs = 5000;
 
 /** On whose behalf records are fetched. */
 export interface Recipient {
@@ -61,6 +68,7 @@ export class Delivery {
   ): AsyncGenerator<FetchUnreadResponse, void, undefined> {
     // Another response of the same reader may hold it.
     this.#pending.nudge(nameOf(request));
+    await this.#pending.acknowledged(nameOf(request), acknowledgedMs);
     const call = this.#call(request, recipient);
     let complete = request.follow;
     try {
@@ -85,6 +93,7 @@ export class Delivery {
     const receipt = recipient.receipt();
     this.#pending.nudge(reader);
     this.#pending.add(reader, receipt);
+    await this.#pending.acknowledged(reader, acknowledgedMs);
     const lease = durationFromMs(this.#leaseMs);
     const call = this.#call(create(FetchUnreadRequestSchema, { ...request, ack: AckMode.LEASE, lease }), recipient);
     let handedOver = false;
@@ -141,6 +150,7 @@ export class Delivery {
     const reader = nameOf(request);
     const receipt = recipient.receipt({ endless: true });
     this.#pending.nudge(reader);
+    await this.#pending.acknowledged(reader, acknowledgedMs);
     const call = this.#call(create(FetchUnreadRequestSchema, { ...request, ack: AckMode.MANUAL }), recipient);
     const progress = new FollowProgress(
       (cursor) => this.#acknowledge(reader, cursor, recipient),
@@ -168,7 +178,13 @@ export class Delivery {
     if (cursor === "") return false;
     try {
       const headers = { "x-request-id": recipient.requestId };
-      await this.#reader.client.acknowledge({ reader, cursor }, { headers, timeoutMs: 10_000 });
+      const call = { headers, timeoutMs: 10_000 };
+      // The client has them: they must not come again only because the reader or Kafka is away for a moment.
+      const acknowledging = retryUnavailable(this.#leaseMs, async () =>
+        this.#reader.client.acknowledge({ reader, cursor }, call),
+      );
+      this.#pending.acknowledging(reader, acknowledging);
+      await acknowledging;
       return true;
     } catch (error) {
       recipient.log.warn(

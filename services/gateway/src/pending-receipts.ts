@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Receipt } from "@apispool/common/receipt.js";
 
 /** The responses whose receipt is not known yet, by reader: the next fetch of the reader has to wait for them. */
 export class PendingReceipts {
   readonly #byReader = new Map<string, Set<Receipt>>();
   readonly #settling = new Set<Promise<void>>();
+  /** Acknowledgements under way of what is known to have been received, by reader. */
+  readonly #acknowledging = new Map<string, Set<Promise<unknown>>>();
 
   /** Finds out now what became of this reader's responses. */
   nudge(reader: string): void {
@@ -22,6 +25,29 @@ export class PendingReceipts {
       receipts.delete(receipt);
       if (receipts.size === 0 && this.#byReader.get(reader) === receipts) this.#byReader.delete(reader);
     });
+  }
+
+  /** Keeps an acknowledgement until it is done, one way or the other. */
+  acknowledging(reader: string, work: Promise<unknown>): void {
+    const under = this.#acknowledging.get(reader) ?? new Set();
+    this.#acknowledging.set(reader, under.add(work));
+    const done = (): void => {
+      under.delete(work);
+      if (under.size === 0 && this.#acknowledging.get(reader) === under) this.#acknowledging.delete(reader);
+    };
+    work.then(done, done);
+  }
+
+  /** Waits for this reader's acknowledgements that are under way, so many milliseconds at most. */
+  async acknowledged(reader: string, ms: number): Promise<void> {
+    const under = this.#acknowledging.get(reader);
+    if (under === undefined) return;
+    const late = new AbortController();
+    await Promise.race([
+      Promise.allSettled(under),
+      sleep(ms, undefined, { signal: late.signal }).catch(() => undefined),
+    ]);
+    late.abort();
   }
 
   /** Keeps what follows from an outcome (the acknowledgement) until it is done; it must not reject. */

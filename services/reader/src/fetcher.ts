@@ -1,6 +1,7 @@
 import { FollowProgress } from "@apispool/common/follow-progress.js";
 import { describeError } from "@apispool/common/errors.js";
 import type { CallContext } from "@apispool/common/grpc-server.js";
+import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import { confirmWritten, http2Receipt } from "@apispool/common/receipt-http2.js";
 import { GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
@@ -15,6 +16,9 @@ import { type Place, keyOf } from "./place.js";
 import type { Positions } from "./positions.js";
 import type { Session, Sessions } from "./sessions.js";
 import { type Chunk, unread } from "./unread.js";
+
+/** How long an acknowledgement is tried while Kafka is away, in milliseconds. */
+const ACKNOWLEDGE_MS = 300_000;
 
 export interface FetcherOptions {
   readonly log: LogReader;
@@ -45,7 +49,7 @@ export class Fetcher {
 
   /** The messages of one fetch, in their wire form. */
   async *fetch(spec: FetchSpec, context: CallContext): AsyncGenerator<Uint8Array, void, undefined> {
-    const { acknowledger, sessions, busyWaitMs } = this.#options;
+    const { acknowledger, sessions, busyWaitMs, log } = this.#options;
     const { signal, requestId } = context;
     if (spec.ackCursor !== "") await acknowledger.acknowledge(spec.reader, spec.ackCursor, "ack_cursor", signal);
     if (spec.since !== "") {
@@ -54,7 +58,13 @@ export class Fetcher {
       }
       return;
     }
-    const session = await sessions.hold(spec.reader, { requestId, follow: spec.follow }, busyWaitMs, signal);
+    const session = await sessions
+      .hold(spec.reader, { requestId, follow: spec.follow }, busyWaitMs, signal)
+      .catch(async (error: unknown) => {
+        // Whoever holds the reader may only be waiting for Kafka, and then that is what is wrong.
+        await log.ping(signal);
+        throw error;
+      });
     const held = new Held(session);
     try {
       const begin = await this.#unread(spec, signal);
@@ -99,7 +109,9 @@ export class Fetcher {
     held.keep(nudge);
     const settling = receipt.outcome
       .then(async (outcome) => {
-        if (outcome === "received") await this.#options.acknowledger.acknowledge(reader, cursor, "cursor");
+        const acknowledge = async () => this.#options.acknowledger.acknowledge(reader, cursor, "cursor");
+        // The client has them: they must not come again only because Kafka is away for a moment.
+        if (outcome === "received") await retryUnavailable(ACKNOWLEDGE_MS, acknowledge);
         else log.debug({ reader }, "the client went before it had everything; its records will be delivered again");
       })
       .catch((error: unknown) => {

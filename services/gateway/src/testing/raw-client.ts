@@ -118,6 +118,15 @@ export function http2Get(path: string): Buffer {
   return http2Request({ ":method": "GET", ":scheme": "http", ":path": path, ":authority": "127.0.0.1" });
 }
 
+/** The answer to the server's first PING; undefined while there is none. */
+export function pong(received: Buffer): Buffer | undefined {
+  for (let at = 0; at + 17 <= received.length; at += 9 + received.readUIntBE(at, 3)) {
+    const isPing = received[at + 3] === 6 && received[at + 4] === 0;
+    if (isPing) return Buffer.concat([Buffer.from([0, 0, 8, 6, 1, 0, 0, 0, 0]), received.subarray(at + 9, at + 17)]);
+  }
+  return undefined;
+}
+
 /** How many bytes lead up to the end of stream 1; undefined while it is not there. */
 export function endOfStream(received: Buffer): number | undefined {
   for (let at = 0; at + 9 <= received.length;) {

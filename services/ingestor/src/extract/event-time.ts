@@ -15,6 +15,8 @@ const MAIL =
 /** "Mon Jan 02 15:04:05 +0000 2006": ctime, with a zone or without. */
 const CTIME = /^[a-z]{3}\s+[a-z]{3}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\s+(?:[+-]\d{4}|[a-z]{1,4}))?\s+\d{4}$/i;
 const ZONE_AT_END = /(?:[+-]\d{4}|[a-z]{1,4})$/i;
+/** The year alone, as text: as Unix seconds it would be one of the first hours of 1970. */
+const YEAR = /^[12]\d{3}$/;
 const NUMERAL = /^-?\d{1,19}(?:\.\d{1,9})?$/;
 
 /**
@@ -44,6 +46,7 @@ function fromUnix(value: number): number {
 }
 
 function fromText(text: string): number {
+  if (YEAR.test(text)) return Date.UTC(Number(text), 0);
   if (NUMERAL.test(text)) return fromUnix(Number(text));
   const iso = ISO.exec(text);
   if (iso !== null) {

@@ -1,3 +1,4 @@
+import { errorIn } from "../http/error-excerpt.js";
 import { PollError } from "../poll-error.js";
 import type { JsonPath } from "./json-path.js";
 import { kindOf } from "./lookup.js";
@@ -17,8 +18,10 @@ export function findList(document: unknown): JsonPath {
   return [found[0]];
 }
 
-/** What a person can set, where the records are not where they were looked for. */
+/** What a person can do, where the records are not where they were looked for: most likely it is an error. */
 export function recordsHint(document: unknown): string {
+  const said = errorIn(document);
+  if (said !== undefined) return `it says: "${said}"`;
   const lists = listsIn(document).map(([name]) => `"${name}"`);
   if (lists.length > 0) return `set ${SETTING} to the one with the records: ${lists.slice(0, 10).join(", ")}`;
   const names = typeof document === "object" && document !== null ? Object.keys(document).slice(0, 10) : [];

@@ -100,7 +100,7 @@ describe("a JSON page", () => {
     ["<!DOCTYPE html><html><body>Sign in</body></html>", "text/html", /web page, not JSON \(is it a login page/],
     ["\n<html lang=en>", "application/json", /is it a login page/],
     ['{"items":[{"id":1},{"i', "application/json", /not valid JSON \(was it cut off\?\); it begins with: \{"items"/],
-    ['{"error":"no"}', "application/json", /an object without a list of records; set records/],
+    ['{"error":"no"}', "application/json", /an object without a list of records; it says: "no"/],
     ['{"a":[{}],"b":[{}]}', "application/json", /several lists; set records.*"a", "b"/],
     ['<?xml version="1.0"?><a/>', "text/xml", /set format: xml/],
   ])("of %s is refused in words", async (body, contentType, words) => {
@@ -119,6 +119,14 @@ describe("a JSON page", () => {
     await expect(read('{"data":"x"}', { records: path("data") })).rejects.toThrow(
       'has a string, not a list, at "data"',
     );
+  });
+
+  it.each([
+    ['{"data":{"x":null},"errors":[{"message":"Not\\nyours"}]}', 'it says: "Not yours"'],
+    ['{"ok":false,"error":"invalid_auth"}', 'it says: "invalid_auth"'],
+    ['{"message":"gone"}', 'it says: "gone"'],
+  ])("repeats what the API says where %s comes with a status of success", async (body, words) => {
+    await expect(read(body, { records: path("data.x.items") })).rejects.toThrow(words);
   });
 
   it("reads other charsets: named by the API, by a mark, by the configuration", async () => {

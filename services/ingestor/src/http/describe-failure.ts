@@ -29,23 +29,14 @@ const known: Known = {
   CERT_HAS_EXPIRED: ["tls", "the TLS certificate has expired of"],
   CERT_NOT_YET_VALID: ["tls", "the TLS certificate is not valid yet (are both clocks right?) of"],
   CERT_REVOKED: ["tls", "the TLS certificate has been revoked of"],
-  DEPTH_ZERO_SELF_SIGNED_CERT: [
-    "tls",
-    "the TLS certificate is self-signed; if it is to be trusted, set tls.ca_file, of",
-  ],
-  SELF_SIGNED_CERT_IN_CHAIN: [
-    "tls",
-    "the TLS certificate leads to an authority nobody here knows; set tls.ca_file, of",
-  ],
+  DEPTH_ZERO_SELF_SIGNED_CERT: ["tls", "the TLS certificate is self-signed; if it is to be trusted, set tls.ca, of"],
+  SELF_SIGNED_CERT_IN_CHAIN: ["tls", "the TLS certificate leads to an authority nobody here knows; set tls.ca, of"],
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: [
     "tls",
-    "the TLS certificate comes without the ones that it was signed with; set tls.ca_file, of",
+    "the TLS certificate comes without the ones that it was signed with; set tls.ca, of",
   ],
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: [
-    "tls",
-    "the TLS certificate was signed by nobody known here; set tls.ca_file, of",
-  ],
-  UNABLE_TO_GET_ISSUER_CERT: ["tls", "the TLS certificate was signed by nobody known here; set tls.ca_file, of"],
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ["tls", "the TLS certificate was signed by nobody known here; set tls.ca, of"],
+  UNABLE_TO_GET_ISSUER_CERT: ["tls", "the TLS certificate was signed by nobody known here; set tls.ca, of"],
   ERR_TLS_CERT_ALTNAME_INVALID: ["tls", "the TLS certificate is for another name than that of"],
   HPE_HEADER_OVERFLOW: ["malformed", "the headers of the answer are too large, from"],
   EPROTO: ["tls", "TLS failed (does the server speak https?) with"],
@@ -78,7 +69,7 @@ export function describeFailure(thrown: unknown, context: FailureContext): PollE
   }
   if (code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_")) {
     const hint = /CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE|UNKNOWN_CA/.test(code)
-      ? "the server does not accept our TLS certificate, or wants one; check tls.cert_file and tls.key_file:"
+      ? "the server does not accept our TLS certificate, or wants one; check tls.cert and tls.key:"
       : "TLS failed (does the server speak https?) with";
     return new PollError(`${hint} ${where} (${code})`, { kind: "tls", cause });
   }

@@ -29,8 +29,19 @@ export async function readExcerpt(body: Readable, contentType: string | undefine
 
 export function excerptOf(text: string, contentType = ""): string | undefined {
   const isHtml = /html/i.test(contentType) || /^\s*<(?:!doctype|html)/i.test(text);
-  const found = isHtml ? htmlTitle(text) : (messageOf(text) ?? text);
-  const line = found
+  return oneLine(isHtml ? htmlTitle(text) : (messageOf(text) ?? text));
+}
+
+/** What a document says that is an error in the clothes of a success, such as GraphQL's; undefined where it is none. */
+export function errorIn(document: unknown): string | undefined {
+  if (typeof document !== "object" || document === null || Array.isArray(document)) return undefined;
+  const { errors, error, message } = document as Readonly<Record<string, unknown>>;
+  const sentence = sentenceIn({ errors, error, message }, 0);
+  return sentence === undefined ? undefined : oneLine(sentence);
+}
+
+function oneLine(text: string): string | undefined {
+  const line = text
     .replace(/\p{C}|\s/gu, " ")
     .replace(/\ufffd+$/, "")
     .replace(/ {2,}/g, " ")

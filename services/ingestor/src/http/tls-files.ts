@@ -19,9 +19,9 @@ export class TlsFiles {
   constructor({ caFile, certFile, keyFile }: TlsConfig) {
     const open = (path: string | undefined, name: string): WatchedFile | undefined =>
       path === undefined ? undefined : new WatchedFile(path, name, "tls");
-    this.#ca = open(caFile, "tls.ca_file");
-    this.#cert = open(certFile, "tls.cert_file");
-    this.#key = open(keyFile, "tls.key_file");
+    this.#ca = open(caFile, "tls.ca");
+    this.#cert = open(certFile, "tls.cert");
+    this.#key = open(keyFile, "tls.key");
   }
 
   async read(): Promise<TlsMaterial> {

@@ -40,7 +40,7 @@ const lookup = (
     ...more,
   });
 
-  it("trusts whom tls.ca_file vouches for", async () => {
+  it("trusts whom tls.ca vouches for", async () => {
     const api = await serve(certificates.signed("server", "IP:127.0.0.1"));
     using client = new TestClient(api.url, { network: { tls: tls() } });
     expect(await client.text()).toBe("hello stranger");
@@ -51,7 +51,7 @@ const lookup = (
       [certificates.signed("expired", "IP:127.0.0.1", { expired: true }), tls(), "has expired"],
       [certificates.selfSigned("own", "IP:127.0.0.1"), tls(), "self-signed"],
       [certificates.signed("other", "DNS:other.test"), tls(), "for another name"],
-      [certificates.signed("unknown", "IP:127.0.0.1"), tls({ caFile: undefined }), "set tls.ca_file"],
+      [certificates.signed("unknown", "IP:127.0.0.1"), tls({ caFile: undefined }), "set tls.ca"],
     ] as const;
     for (const [certificate, config, text] of cases) {
       const api = await serve(certificate);
@@ -94,7 +94,7 @@ const lookup = (
     it("says that one is wanted", async () => {
       const api = await serve(mutual(certificates.signed("server", "IP:127.0.0.1")));
       using client = new TestClient(api.url, { network: { tls: tls() } });
-      expect(await client.failure()).toMatchObject({ kind: "tls", message: expect.stringContaining("tls.cert_file") });
+      expect(await client.failure()).toMatchObject({ kind: "tls", message: expect.stringContaining("tls.cert") });
     });
 
     it("does not show it to another server", async () => {
@@ -120,7 +120,7 @@ const lookup = (
       using missing = new TestClient(api.url, { network: { tls: tls({ certFile: "/no/such.pem" }) } });
       expect(await missing.failure()).toMatchObject({
         kind: "tls",
-        message: expect.stringContaining("tls.cert_file /no/such.pem"),
+        message: expect.stringContaining("tls.cert /no/such.pem"),
       });
     });
 

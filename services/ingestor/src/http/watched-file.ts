@@ -8,7 +8,7 @@ export class WatchedFile {
   readonly #kind: PollErrorKind;
   #seen: { readonly stamp: string; readonly content: Buffer } | undefined;
 
-  /** `what` names it in errors, of the given kind: "the secret file", "tls.ca_file". */
+  /** `what` names it in errors, of the given kind: "the secret file", "tls.ca". */
   constructor(path: string, what: string, kind: PollErrorKind) {
     this.#path = path;
     this.#what = what;
