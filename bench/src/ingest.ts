@@ -75,16 +75,21 @@ export async function benchIngest(self: NodeJS.Process, args: readonly string[])
       const ratio = timeOf(KAFKAJS) / timeOf(name);
       if (ratio < LEAST_RATIO) problems.push(`${name}: ${ratio.toFixed(2)} of kafkajs, ${LEAST_RATIO} is the goal`);
     }
-    console.log(`\n${throughputTable([...rows.values()], records, bytes)}\n\nNot measured: ${notMeasured.join("; ")}.\n`);
+    console.log(
+      `\n${throughputTable([...rows.values()], records, bytes)}\n\nNot measured: ${notMeasured.join("; ")}.\n`,
+    );
   }
   let quiet: Quiet | undefined;
   if (values.only === undefined || values.only === "sources") {
     quiet = await measureQuiet(bed, Number(values.sources), Number(values.seconds), say);
     problems.push(...quiet.problems);
-    if (quiet.peakMemory >= MOST_MEMORY) problems.push(`the ingestor took ${quiet.peakMemory.toFixed(0)} MB with many sources`);
+    if (quiet.peakMemory >= MOST_MEMORY)
+      problems.push(`the ingestor took ${quiet.peakMemory.toFixed(0)} MB with many sources`);
   }
   const options = { records, bytes, rounds };
-  say(`all figures are in ${await writeResults("ingest", { options, rows: [...rows.values()], quiet, notMeasured, problems })}`);
+  say(
+    `all figures are in ${await writeResults("ingest", { options, rows: [...rows.values()], quiet, notMeasured, problems })}`,
+  );
   return problems;
 }
 
@@ -98,7 +103,9 @@ async function pollOnce(bed: IngestBed, api: Api, shape: "pages" | "lines", roun
   const prefix = `ingest-${shape}-${round}`;
   // A path of its own, so that the API can tell when it was asked first.
   const path = `/${shape}/${round}`;
-  const paging = { pagination: { type: "cursor", from: { body: "next" }, into: { query: "page" }, max_pages: 100_000 } };
+  const paging = {
+    pagination: { type: "cursor", from: { body: "next" }, into: { query: "page" }, max_pages: 100_000 },
+  };
   const common = { url: api.url + path, interval: "1h", timeout: "10m", max_bytes: "512MiB", autostart: true };
   const shaped = shape === "pages" ? { records: "items", ...paging } : { format: "ndjson" };
   const ingestor = await bed.startIngestor(prefix, { [SOURCE]: { ...common, ...shaped } });
@@ -147,7 +154,9 @@ async function missingRivals(path: string): Promise<string[]> {
         ),
       ),
     );
-    missing.push(found.includes(true) ? `${name} (on the PATH, but not part of this benchmark yet)` : `${name} (not on the PATH)`);
+    missing.push(
+      found.includes(true) ? `${name} (on the PATH, but not part of this benchmark yet)` : `${name} (not on the PATH)`,
+    );
   }
   return missing;
 }

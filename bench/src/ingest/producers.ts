@@ -53,13 +53,10 @@ export class JavaProducer {
   async write(brokers: string, topic: string, records: number, bytes: number): Promise<number> {
     const payload = join(resultsDir, "payload.txt");
     await writeFile(payload, Array.from({ length: 1000 }, (_, n) => recordText(n, bytes)).join("\n"));
-    const { code, text } = await runCommand(this.#java, [
-      "-cp",
-      this.#classPath,
-      "org.apache.kafka.tools.ProducerPerformance",
-      ...["--topic", topic, "--num-records", String(records), "--throughput", "-1", "--payload-file", payload],
-      ...["--producer-props", `bootstrap.servers=${brokers}`, "acks=all", "enable.idempotence=true"],
-    ]);
+    const tool = ["-cp", this.#classPath, "org.apache.kafka.tools.ProducerPerformance"];
+    const what = ["--topic", topic, "--num-records", String(records), "--throughput", "-1", "--payload-file", payload];
+    const how = ["--producer-props", `bootstrap.servers=${brokers}`, "acks=all", "enable.idempotence=true"];
+    const { code, text } = await runCommand(this.#java, [...tool, ...what, ...how]);
     const rate = Number(/ records sent, ([\d.]+) records\/sec/.exec(text.trim().split("\n").at(-1) ?? "")?.[1]);
     if (code !== 0 || !(rate > 0)) throw new Error(`the producer-perf tool printed no figures:\n${text}`);
     return records / rate;

@@ -30,7 +30,12 @@ export async function measureQuiet(
 ): Promise<Quiet> {
   const api = await bed.startApi({ records: 0, bytes: 0, perPage: 1 });
   const names = Array.from({ length: sources }, (_, i) => `quiet-${i}`);
-  const source = (name: string): object => ({ url: `${api.url}/quiet/${name}`, interval: "10s", jitter: 0, autostart: true });
+  const source = (name: string): object => ({
+    url: `${api.url}/quiet/${name}`,
+    interval: "10s",
+    jitter: 0,
+    autostart: true,
+  });
   say(`${sources} sources that never change, polled every ${INTERVAL_MS / 1000} s: starting …`);
   const ingestor = await bed.startIngestor(PREFIX, Object.fromEntries(names.map((name) => [name, source(name)])));
   const paths = names.map((name) => `/quiet/${name}`);
@@ -62,7 +67,8 @@ export async function measureQuiet(
     requests += within.length;
     if (within.length > allowed) problems.push(`${path} was asked ${within.length} times in ${seconds} s`);
     const notModified = seen.notModified[path] ?? 0;
-    if (notModified !== times.length - 1) problems.push(`${path}: ${times.length} requests, ${notModified} times "not modified"`);
+    if (notModified !== times.length - 1)
+      problems.push(`${path}: ${times.length} requests, ${notModified} times "not modified"`);
     for (const [i, time] of times.entries()) {
       const earlier = times[i - 1];
       if (earlier !== undefined && time >= from && time <= until) late.push(time - earlier - INTERVAL_MS);

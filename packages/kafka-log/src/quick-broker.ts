@@ -35,7 +35,10 @@ export function quick(broker: Broker): Broker {
     if ((options.compression ?? NO_COMPRESSION) !== NO_COMPRESSION) return await produce(options);
     const { request, ...rest } = produceCall(broker, options);
     try {
-      return await broker.connectionPool.send({ ...rest, request: { ...request, encode: async () => encode(options) } });
+      return await broker.connectionPool.send({
+        ...rest,
+        request: { ...request, encode: async () => encode(options) },
+      });
     } catch (error) {
       // As kafkajs does, so that the next request connects again.
       if ((error as Error).name === "KafkaJSConnectionClosedError") await broker.disconnect();

@@ -11,7 +11,13 @@ const { RecordBatch: kafkajsBatch } = require("kafkajs/src/protocol/recordBatch/
   RecordBatch: (batch: object) => Promise<{ buffer: Buffer }>;
 };
 
-const settings = { transactional: true, producerId: 4_294_967_301n, producerEpoch: 7, firstSequence: 99, now: 1_700_000_000_000 };
+const settings = {
+  transactional: true,
+  producerId: 4_294_967_301n,
+  producerEpoch: 7,
+  firstSequence: 99,
+  now: 1_700_000_000_000,
+};
 
 const text = fc.oneof(fc.string(), fc.string({ unit: "grapheme" }), fc.string({ minLength: 100, maxLength: 300 }));
 const bytes = fc.uint8Array({ maxLength: 20_000 }).map((array) => Buffer.from(array));

@@ -46,11 +46,9 @@ export class LinesApi {
 
   async #send(history: readonly Version[], response: http.ServerResponse, etag: string): Promise<void> {
     const gone = once(response, "close");
-    let open = true;
-    void gone.then(() => (open = false));
     response.writeHead(200, { "content-type": "application/x-ndjson", etag });
     this.sent = 0;
-    while (open && this.sent < history.length) {
+    while (!response.destroyed && this.sent < history.length) {
       const lines = history.slice(this.sent, this.sent + LINES_AT_ONCE).map(({ text }) => `${text}\n`);
       const room = response.write(lines.join(""));
       this.sent += lines.length;
