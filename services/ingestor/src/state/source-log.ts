@@ -191,7 +191,8 @@ export class SourceLog implements PollSink {
       return { record, partition, sequence };
     });
     this.#unsettled = true;
-    position.stateOffset = await this.#producer.write(this.#sends(numbered, deadLetters, sequences, state));
+    const sends = this.#sends(numbered, deadLetters, sequences, state);
+    position.stateOffset = await this.#producer.write(sends, this.#options.names.state);
     this.#unsettled = false;
     for (const [partition, sequence] of sequences) position.sequences.set(partition, sequence);
     position.written = state;
@@ -226,7 +227,7 @@ export class SourceLog implements PollSink {
     const inParts = (topic: string, messages: Parameters<typeof inSends>[0]): Send[] =>
       inSends(messages).map((part) => [{ topic, messages: part }]);
     const value = encodeState({ owner, poll, sequences: Object.fromEntries(sequences) });
-    return [
+    const sends = [
       ...inParts(
         names.records(source.name),
         records.map((record) => recordMessage(record, this.#origin)),
@@ -235,8 +236,10 @@ export class SourceLog implements PollSink {
         names.deadLetters(source.name),
         deadLetters.map((letter) => deadLetterMessage(letter, this.#origin)),
       ),
-      [{ topic: names.state, messages: [{ partition: 0, key: source.name, value }] }],
     ];
+    // With the last of what it speaks of: a request of its own would cost each page two more round trips.
+    const last = sends.pop() ?? [];
+    return [...sends, [...last, { topic: names.state, messages: [{ partition: 0, key: source.name, value }] }]];
   }
 
   async #find(openTransactionMs: number): Promise<LogPosition> {
