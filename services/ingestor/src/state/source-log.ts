@@ -3,7 +3,7 @@ import type { SharedConnections } from "@apispool/kafka-log/producer-connections
 import type { Names } from "@apispool/kafka-log/topics.js";
 import { withDeadline } from "../deadline.js";
 import type { DeadLetter, ItemBatch } from "../extract/page.js";
-import { type PollState, mustAdvance } from "../poll/poll-state.js";
+import { type PollState, idsToRemember, mustAdvance } from "../poll/poll-state.js";
 import type { Found, Part, PollSink } from "../poll/poll-sink.js";
 import { DedupWindow } from "./dedup-window.js";
 import { readTail } from "./log-tail.js";
@@ -79,7 +79,6 @@ export class SourceLog implements PollSink {
   #position: LogPosition | undefined;
   #unsettled = false;
   #fencing: Promise<void> = Promise.resolve();
-  #items = 0;
 
   constructor(options: SourceLogOptions) {
     this.#options = options;
@@ -124,14 +123,12 @@ export class SourceLog implements PollSink {
     const { seen, seenDeadLetters } = this.#known();
     const records = batch.records.filter(({ id, hash }) => seen.stage(id, hash));
     const deadLetters = batch.deadLetters.filter(({ hash }) => seenDeadLetters.stage(hash, hash));
-    this.#items += batch.records.length;
     return { records, deadLetters };
   }
 
   rollback(): void {
     this.#position?.seen.rollback();
     this.#position?.seenDeadLetters.rollback();
-    this.#items = 0;
   }
 
   /**
@@ -155,9 +152,8 @@ export class SourceLog implements PollSink {
       }
     }
     position.state = part.state;
-    position.seen.commit(Math.min(this.#items, MOST_REMEMBERED));
+    position.seen.commit(Math.min(idsToRemember(part.state), MOST_REMEMBERED));
     position.seenDeadLetters.commit();
-    if (part.state.progress === undefined) this.#items = 0;
   }
 
   /** Shuts out every other writer and ends what it left open: nothing of it gets into the log any more. */
@@ -249,7 +245,8 @@ export class SourceLog implements PollSink {
     const found = index.get(source.name);
     const topic = names.records(source.name);
     const partitions = await topics.partitions(topic);
-    const items = found?.state.poll?.first?.items ?? 0;
+    const poll = found?.state.poll;
+    const items = poll === undefined ? 0 : idsToRemember(poll);
     const window = Math.max(source.dedupWindow, Math.min(items, MOST_REMEMBERED));
     const seen = new DedupWindow(window);
     const sequences = new Map<number, number>();
@@ -271,8 +268,8 @@ export class SourceLog implements PollSink {
       seen,
       seenDeadLetters,
       nextOffsets,
-      written: found?.state.poll,
-      state: found?.state.poll,
+      written: poll,
+      state: poll,
       writtenAt: performance.now(),
     };
   }
