@@ -224,7 +224,8 @@ describe("whatever an API does wrong", () => {
     let shown = 0;
     api.break("bystander", (_request, response) => {
       shown += 1;
-      response.writeHead(200, json).end(JSON.stringify([{ id: shown }]));
+      // All that it ever showed: an answer that came too late on a busy machine is no loss.
+      response.writeHead(200, json).end(JSON.stringify(Array.from({ length: shown }, (_, i) => ({ id: i + 1 }))));
     });
     await ingestor.control.start({ sources: [...names, "bystander"] });
     await eventually(async () => {
