@@ -185,7 +185,9 @@ class Walk {
     let newLetters = 0;
     for await (const batch of page.batches) {
       signal.throwIfAborted();
-      const found = sink.stage(batch);
+      const looked = batch.records.length + batch.deadLetters.length + batch.filtered;
+      // An extractor may begin again on its own, so where it goes on is not known before.
+      const found = sink.stage(batch, batch.itemsDone === looked);
       newRecords += found.records.length;
       newLetters += found.deadLetters.length;
       part.add(batch, found);
