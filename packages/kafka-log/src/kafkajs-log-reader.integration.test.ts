@@ -144,6 +144,8 @@ describe("reading Kafka by offset", () => {
     await produce(topic, ["0", "1", "2", "3"]);
     const admin = kafka.admin();
     await admin.connect();
+    // kafkajs does not look for the partition's leader on its own here.
+    await admin.fetchTopicOffsets(topic);
     await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: "3" }] });
     await admin.disconnect();
     expect(await fetchOne(topic, 1)).toMatchObject({
