@@ -263,6 +263,18 @@ describe("a poll of several pages", () => {
     expect(timestamps[2]).toBe(timestamps[3]);
   });
 
+  it("does not repeat the request of a poll after many have failed", async () => {
+    api.answer((_request, response) => response.writeHead(500).end());
+    const often = { maxAttempts: 2, initialMs: 1, maxMs: 10, openAfter: 1 };
+    const ingestor = await harness.ready({ url: api.url, retry: often });
+    await ingestor.control.start({});
+    await eventually(async () => expect((await statusOf(ingestor))?.polls).toBeGreaterThan(9n));
+    await ingestor.control.stop({});
+    const { polls = 0n, lastError } = (await statusOf(ingestor)) ?? {};
+    expect(lastError).toMatch(/HTTP 500.*; the last poll has failed, so only one request every 10ms is made now/);
+    expect(api.requests.length).toBeLessThanOrEqual(Number(polls) + often.maxAttempts - 1);
+  });
+
   it("says that the pages go round in a circle, and keeps what they brought", async () => {
     api.answer((request, response) => {
       const page = new URL(request.url ?? "/", api.url).searchParams.get("page") ?? "1";
