@@ -229,6 +229,52 @@ describe("a poll of several pages", () => {
     expect(await idsIn()).toEqual(numbers(100));
   });
 
+  it("does not write a page again that holds an id with two contents, after a restart neither", async () => {
+    const [v1, v2] = [
+      { id: "a", v: 1 },
+      { id: "a", v: 2 },
+    ];
+    const source = { url: api.url, topic: { partitions: 3, retentionMs: undefined, replication: undefined } };
+    const written = async () =>
+      (await Promise.all([0, 1, 2].map(async (n) => harness.read(harness.names.records("things"), n)))).flat();
+    const log = async () => (await written()).map(({ value }) => (JSON.parse(String(value)) as { v: number }).v);
+    /** Polled often and by another process, it brings what it brought at once. */
+    const settles = async (page: readonly object[], expected: readonly number[]): Promise<void> => {
+      api.answerJson(page);
+      for (const restart of [false, true]) {
+        if (restart) await harness.stopAll();
+        const ingestor = restart ? await harness.ready(source) : running;
+        running = ingestor;
+        const { polls = 0n } = (await statusOf(ingestor)) ?? {};
+        await eventually(async () => expect((await statusOf(ingestor))?.polls).toBeGreaterThan(polls + 3n));
+        expect(await log()).toEqual(expected);
+      }
+    };
+    let running = await harness.ready(source);
+    api.answerJson([]);
+    await running.control.start({});
+    await settles([v1], [1]);
+    await settles([v1, v2], [1, 2]);
+    await settles([v2], [1, 2]);
+    await settles([{ id: "a", v: 3 }, v1], [1, 2, 3, 1]);
+    await settles([v2], [1, 2, 3, 1, 2]);
+    const timestamps = (await written()).map(({ timestampMs }) => timestampMs);
+    expect(new Set(timestamps).size).toBe(4);
+    expect(timestamps[2]).toBe(timestamps[3]);
+  });
+
+  it("does not repeat the request of a poll after many have failed", async () => {
+    api.answer((_request, response) => response.writeHead(500).end());
+    const often = { maxAttempts: 2, initialMs: 1, maxMs: 10, openAfter: 1 };
+    const ingestor = await harness.ready({ url: api.url, retry: often });
+    await ingestor.control.start({});
+    await eventually(async () => expect((await statusOf(ingestor))?.polls).toBeGreaterThan(9n));
+    await ingestor.control.stop({});
+    const { polls = 0n, lastError } = (await statusOf(ingestor)) ?? {};
+    expect(lastError).toMatch(/HTTP 500.*; the last poll has failed, so only one request every 10ms is made now/);
+    expect(api.requests.length).toBeLessThanOrEqual(Number(polls) + often.maxAttempts - 1);
+  });
+
   it("says that the pages go round in a circle, and keeps what they brought", async () => {
     api.answer((request, response) => {
       const page = new URL(request.url ?? "/", api.url).searchParams.get("page") ?? "1";

@@ -45,6 +45,8 @@ export interface PollOptions {
   readonly events?: PollEvents;
   /** What a child's requests are made for. */
   readonly parent?: { readonly item: ParentItem; readonly record: unknown; readonly after: PollState["parent"] };
+  /** The API has failed for long: the first request is not repeated where it fails again. */
+  readonly probe?: boolean;
   /** The most pages; the configured number unless given. */
   readonly maxPages?: number;
 }
@@ -122,11 +124,13 @@ class Walk {
   /** Hash of the first page's request. */
   #question = "";
   readonly #highWater: HighWater | undefined;
+  #probes: boolean;
   progress: Progress;
 
   constructor(options: PollOptions) {
     const { config, parts, sink, parent, now } = options;
     this.#options = options;
+    this.#probes = options.probe === true;
     this.#paginator = parts.newPaginator();
     const known = sink.state;
     this.#before = known?.fingerprint === config.fingerprint ? known : anotherQuestion(known, config.fingerprint);
@@ -156,11 +160,13 @@ class Walk {
     const request = renderRequest(config.request, template, this.#paginator.patch(token));
     if (token === null) this.#question = questionOf(request);
     const conditional = { ...request, headers: { ...request.headers, ...this.#conditions() } };
+    const retry = this.#probes ? { ...config.retry, maxAttempts: 1 } : config.retry;
     try {
-      const response = await withRetries(config.retry, async () => parts.http.send(conditional, signal), signal, {
+      const response = await withRetries(retry, async () => parts.http.send(conditional, signal), signal, {
         budget: parts.budget,
         ...(events?.onRetry === undefined ? {} : { onRetry: events.onRetry }),
       });
+      this.#probes = false;
       events?.onAnswer?.(response.status);
       return response;
     } catch (error) {
@@ -185,7 +191,9 @@ class Walk {
     let newLetters = 0;
     for await (const batch of page.batches) {
       signal.throwIfAborted();
-      const found = sink.stage(batch);
+      const looked = batch.records.length + batch.deadLetters.length + batch.filtered;
+      // An extractor may begin again on its own, so where it goes on is not known before.
+      const found = sink.stage(batch, batch.itemsDone === looked);
       newRecords += found.records.length;
       newLetters += found.deadLetters.length;
       part.add(batch, found);
