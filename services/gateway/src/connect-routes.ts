@@ -115,7 +115,13 @@ function dataReader(router: ConnectRouter, { upstreams: { reader }, delivery }: 
     listReaders: (request, context) => unary(client.listReaders(request, handOn(context)), context),
     deleteReader: (request, context) => unary(client.deleteReader(request, handOn(context)), context),
   });
-  router.rpc(DataReader.method.fetchUnread, (request, context) => delivery.fetch(request, recipientOf(context)));
+  router.rpc(DataReader.method.fetchUnread, async function* fetchUnread(request, context) {
+    // Only who is to get JSON needs the records decoded.
+    const json = (exchangeIn(context).req.headers["content-type"] ?? "").includes("json");
+    for await (const batch of delivery.fetch(request, recipientOf(context))) {
+      yield json ? batch.decoded() : batch.undecoded();
+    }
+  });
   async function unary<T>(call: Promise<T>, { signal }: HandlerContext): Promise<T> {
     try {
       return await call;

@@ -1,7 +1,7 @@
 import { type FieldProblem, invalidArgument } from "@apispool/common/errors.js";
 import { negotiate } from "./accept.js";
 import { type DataQuery, dataQueryFromBody, dataQueryFromUrl, withoutEffect } from "./data-query.js";
-import { type DataWriter, JsonWriter, NdjsonWriter, positionJson } from "./data-text.js";
+import { type DataWriter, JsonDataWriter, NdjsonDataWriter, positionJson } from "./data-text.js";
 import type { Exchange } from "./exchange.js";
 import { readJsonObject, unknownFields, type JsonObject } from "./json-body.js";
 import type { JsonOptions } from "./json-routes.js";
@@ -62,8 +62,8 @@ function writerFor(exchange: Exchange): (query: DataQuery) => DataWriter {
     throw httpError(406, "accept", `"${accept}" cannot be had; ${mediaTypes.join(" and ")} can`);
   }
   return type === "application/json"
-    ? () => new JsonWriter()
-    : ({ manual }) => new NdjsonWriter({ cursorLine: manual });
+    ? () => new JsonDataWriter()
+    : ({ manual }) => new NdjsonDataWriter({ cursorLine: manual });
 }
 
 /** Whether nobody has asked yet (`Sec-Purpose` of the Fetch standard, and what browsers sent before it). */
@@ -96,7 +96,7 @@ async function deliver(exchange: Exchange, query: DataQuery, writer: DataWriter,
   // The answer begins with its first text: a fetch that fails before it has anything to say becomes a problem.
   for await (const batch of batches) {
     const text = writer.batch(batch);
-    if (text === "") continue;
+    if (text.length === 0) continue;
     signal.throwIfAborted();
     begin();
     await write(exchange, text, options.stallTimeoutMs);

@@ -3,10 +3,9 @@ import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
   AckMode,
-  type DataReader,
+  DataReader,
   FetchUnreadRequestSchema,
   type FetchUnreadRequest,
-  type FetchUnreadResponse,
 } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { Code } from "@connectrpc/connect";
 import { describeError, rpcError } from "@apispool/common/errors.js";
@@ -14,6 +13,8 @@ import type { Logger } from "@apispool/common/logger.js";
 import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import type { ReceiptOutcome } from "@apispool/common/receipt.js";
 import { FollowProgress } from "@apispool/common/follow-progress.js";
+import { Batch } from "./batch.js";
+import type { MessageStream } from "./message-stream.js";
 import type { PendingReceipts } from "./pending-receipts.js";
 import type { ReleasableReceipt } from "./receipt-http1.js";
 import type { Upstream } from "./upstream.js";
@@ -55,17 +56,14 @@ export class Delivery {
   }
 
   /** The batches for one client. Whoever takes the last one has to write it and end the response. Fails with a ConnectError. */
-  fetch(request: FetchUnreadRequest, recipient: Recipient): AsyncGenerator<FetchUnreadResponse, void, undefined> {
+  fetch(request: FetchUnreadRequest, recipient: Recipient): AsyncGenerator<Batch, void, undefined> {
     const auto = request.ack === AckMode.AUTO || request.ack === AckMode.UNSPECIFIED;
     // A fetch from a cursor commits nothing, and in the other modes the client does it.
     if (!auto || request.since !== "") return this.#pass(request, recipient);
     return request.follow ? this.#follow(request, recipient) : this.#lease(request, recipient);
   }
 
-  async *#pass(
-    request: FetchUnreadRequest,
-    recipient: Recipient,
-  ): AsyncGenerator<FetchUnreadResponse, void, undefined> {
+  async *#pass(request: FetchUnreadRequest, recipient: Recipient): AsyncGenerator<Batch, void, undefined> {
     // Another response of the same reader may hold it.
     this.#pending.nudge(nameOf(request));
     await this.#pending.acknowledged(nameOf(request), acknowledgedMs);
@@ -85,10 +83,7 @@ export class Delivery {
     }
   }
 
-  async *#lease(
-    request: FetchUnreadRequest,
-    recipient: Recipient,
-  ): AsyncGenerator<FetchUnreadResponse, void, undefined> {
+  async *#lease(request: FetchUnreadRequest, recipient: Recipient): AsyncGenerator<Batch, void, undefined> {
     const reader = nameOf(request);
     const receipt = recipient.receipt();
     this.#pending.nudge(reader);
@@ -104,7 +99,7 @@ export class Delivery {
       for (;;) {
         const batch = await call.next();
         if (batch === undefined) throw this.#brokenOff();
-        empty &&= batch.records.length === 0 && batch.gaps.length === 0;
+        empty &&= batch.empty;
         yield batch;
         if (!batch.complete) continue;
         // What a pipelining client had already sent is taken for what it is: no answer to the bytes that follow now.
@@ -143,10 +138,7 @@ export class Delivery {
     call.close();
   }
 
-  async *#follow(
-    request: FetchUnreadRequest,
-    recipient: Recipient,
-  ): AsyncGenerator<FetchUnreadResponse, void, undefined> {
+  async *#follow(request: FetchUnreadRequest, recipient: Recipient): AsyncGenerator<Batch, void, undefined> {
     const reader = nameOf(request);
     const receipt = recipient.receipt({ endless: true });
     this.#pending.nudge(reader);
@@ -212,7 +204,7 @@ class Call {
   readonly #upstream: Upstream<typeof DataReader>;
   readonly #signal: AbortSignal;
   readonly #life = new AbortController();
-  readonly #batches: AsyncIterator<FetchUnreadResponse>;
+  readonly #messages: MessageStream;
   readonly #abort: () => void;
 
   constructor(
@@ -227,7 +219,7 @@ class Call {
     recipient.signal.addEventListener("abort", this.#abort);
     if (recipient.signal.aborted) this.#abort();
     const leased = request.ack === AckMode.LEASE;
-    const stream = upstream.client.fetchUnread(request, {
+    this.#messages = upstream.openStream(DataReader.method.fetchUnread, request, {
       signal: this.#life.signal,
       headers: { "x-request-id": recipient.requestId },
       // A lease has to outlive the client's deadline: its evidence may come with the last millisecond.
@@ -235,14 +227,13 @@ class Call {
         ? {}
         : { timeoutMs: Math.max(1, recipient.timeoutMs + (leased ? leaseMs : 0)) }),
     });
-    this.#batches = stream[Symbol.asyncIterator]();
   }
 
   /** The next batch; undefined at the end. */
-  async next(): Promise<FetchUnreadResponse | undefined> {
+  async next(): Promise<Batch | undefined> {
     try {
-      const { done, value } = await this.#batches.next();
-      return done === true ? undefined : value;
+      const message = await this.#messages.next();
+      return message === undefined ? undefined : new Batch(message);
     } catch (error) {
       throw fromUpstream(error, this.#upstream, this.#signal);
     }
