@@ -25,6 +25,8 @@ import { fromUpstream, reasonOfAbort } from "./upstream-error.js";
  * rule the lease upstream sees to the order; a reader service that was killed has forgotten its leases.
  */
 const acknowledgedMs = 5000;
+/** The least time from one acknowledgement of a live tail to its next, in milliseconds. */
+const ACKNOWLEDGE_EVERY_MS = 200;
 
 /** On whose behalf records are fetched. */
 export interface Recipient {
@@ -147,10 +149,11 @@ export class Delivery {
     const progress = new FollowProgress(
       (cursor) => this.#acknowledge(reader, cursor, recipient),
       recipient.confirmWritten,
+      () => ACKNOWLEDGE_EVERY_MS,
     );
     this.#pending.track(
       receipt.outcome.then(async (outcome) => {
-        if (outcome === "received") await progress.received();
+        await (outcome === "received" ? progress.received() : progress.end());
         call.close();
       }),
     );
