@@ -8,6 +8,9 @@ const quietMs = 50;
 /** How long the answer to a PING may take, in milliseconds. */
 const pingTimeoutMs = 15_000;
 
+/** How long to wait where too many PINGs are under way already, in milliseconds. */
+const pingAgainMs = 5;
+
 /**
  * The evidence that an HTTP/2 client has a response: its answer to a PING that stood behind the last byte (its HTTP/2
  * stack has read all before it), or its orderly end (FIN, no reset) after the stream had ended in order. To be asked
@@ -121,19 +124,29 @@ function isGrpc(stream: ServerHttp2Stream): boolean {
 
 function pinged(session: Http2Session | undefined): Promise<boolean> {
   return new Promise((resolve) => {
-    if (session === undefined || session.destroyed) {
-      resolve(false);
-      return;
-    }
+    const giveUp = performance.now() + pingTimeoutMs;
     const timer = setTimeout(() => resolve(false), pingTimeoutMs);
     const done = (answered: boolean): void => {
       clearTimeout(timer);
       resolve(answered);
     };
-    try {
-      if (!session.ping((error) => done(error === null))) done(false);
-    } catch {
-      done(false);
-    }
+    const ask = (): void => {
+      if (session === undefined || session.destroyed || performance.now() > giveUp) {
+        done(false);
+        return;
+      }
+      try {
+        // Of one that it refuses, because too many are under way, Node tells at once, in both ways.
+        let asking = true;
+        const sent = session.ping((error) => {
+          if (!asking) done(error === null);
+        });
+        asking = false;
+        if (!sent) setTimeout(ask, pingAgainMs);
+      } catch {
+        done(false);
+      }
+    };
+    ask();
   });
 }

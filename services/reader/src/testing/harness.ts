@@ -91,7 +91,11 @@ export class Harness {
   }
 
   /** Writes records as the ingestor does: in a transaction, numbered, JSON with CloudEvents headers. */
-  async write(source: string, values: readonly string[], { partition = 0, abort = false } = {}): Promise<void> {
+  async write(
+    source: string,
+    values: readonly string[],
+    { partition = 0, abort = false, perSend = 1000 } = {},
+  ): Promise<void> {
     const topic = this.names.records(source);
     const producer = this.kafka.producer({
       transactionalId: `${this.prefix}.${source}.${partition}.${randomBytes(3).toString("hex")}`,
@@ -114,8 +118,8 @@ export class Harness {
         [recordHeaders.hash]: "0",
       },
     }));
-    for (let from = 0; from < messages.length; from += 1000) {
-      await transaction.send({ topic, messages: messages.slice(from, from + 1000) });
+    for (let from = 0; from < messages.length; from += perSend) {
+      await transaction.send({ topic, messages: messages.slice(from, from + perSend) });
     }
     if (abort) await transaction.abort();
     else {
