@@ -112,8 +112,6 @@ export class Fetcher {
   /** Has to be called before the stream's last message is written: it listens for how the stream ends. */
   #settle(cursor: string, reader: string, { stream, log }: CallContext, held: Held): void {
     const receipt = http2Receipt(stream);
-    const nudge = (): void => receipt.nudge();
-    held.keep(nudge);
     const settling = receipt.outcome
       .then(async (outcome) => {
         const acknowledge = async () => this.#options.acknowledger.acknowledge(reader, cursor, "cursor");
@@ -123,12 +121,18 @@ export class Fetcher {
       })
       .catch((error: unknown) => {
         log.warn({ reader, err: describeError(error) }, "could not acknowledge; the records will be delivered again");
-      })
-      .finally(() => {
-        this.#settling.delete(settling);
-        held.end();
       });
-    this.#settling.set(settling, nudge);
+    this.#holdUntil(settling, held, () => receipt.nudge());
+  }
+
+  /** Keeps the reader although its stream is over. `nudge` hurries what is waited for. */
+  #holdUntil(settling: Promise<void>, held: Held, nudge = (): void => {}): void {
+    held.keep(nudge);
+    const ended = settling.finally(() => {
+      this.#settling.delete(ended);
+      held.end();
+    });
+    this.#settling.set(ended, nudge);
   }
 
   /** AUTO on a live tail: each batch counts as read once the client has taken it off the connection. */
@@ -150,18 +154,21 @@ export class Fetcher {
       () => Math.max(ACKNOWLEDGE_EVERY_MS, (this.#following * 1000) / MOST_ACKNOWLEDGEMENTS),
     );
     this.#following += 1;
+    let settled = false;
     try {
       for await (const chunk of this.#chunks(begin, spec, signal)) {
         const { bytes, cursor } = sharedResponse(spec.reader, chunk);
         // A limit was reached: it ends as a fetch that does not follow.
-        if (chunk.complete && chunk.places.length > 0) this.#settle(cursor, spec.reader, context, held);
+        settled = chunk.complete && chunk.places.length > 0;
+        if (settled) this.#settle(cursor, spec.reader, context, held);
         yield bytes;
         if (chunk.places.length > 0 && !chunk.complete) progress.handedOver(cursor);
       }
     } finally {
       this.#following -= 1;
-      // What the client is known to have counts before anybody else is given the reader.
-      await progress.end();
+      // What the client is known to have counts before anybody else is given the reader; the stream's end waits for nothing.
+      const ending = progress.end();
+      if (!settled) this.#holdUntil(ending, held);
     }
   }
 

@@ -108,6 +108,8 @@ export async function startReader(
       health.setServing(false);
       await Promise.race([fetcher.settled(), sleep(SETTLE_MS)]);
       await server.stop();
+      // What live tails had just been given.
+      await Promise.race([fetcher.settled(), sleep(SETTLE_MS)]);
       await tail.close();
       await life;
       await Promise.all([log.close(), tailLog.close(), probe.close()]);
