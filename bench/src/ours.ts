@@ -42,6 +42,8 @@ export async function fetchUnread(address: string, reader: string): Promise<Timi
   const client = new grpc.Client(address, grpc.credentials.createInsecure(), {
     "grpc.max_receive_message_length": -1,
     "grpc.use_local_subchannel_pool": 1,
+    // As grpc-java has it; grpc-js alone leaves it at 64 KiB, and waits.
+    "grpc-node.flow_control_window": 1024 * 1024,
   });
   const request = Buffer.from(
     toBinary(FetchUnreadRequestSchema, create(FetchUnreadRequestSchema, { reader, ack: AckMode.AUTO })),

@@ -274,14 +274,14 @@ const DIGIT_0 = 0x30;
 const DIGIT_9 = 0x39;
 const QUOTE = 0x22;
 
-/** The day that was last written, with its text: records that follow each other are mostly of the same one. */
-let day = { number: 0, text: Buffer.from("1970-01-01T") };
-
 /** A google.protobuf.Timestamp, and its text. */
 class Time {
   known = false;
   #seconds = 0;
   #nanos = 0;
+  /** The day that was last written: records that follow each other are mostly of the same one. */
+  #day = 0;
+  #dayText = Buffer.from("1970-01-01T");
 
   /** False for what is out of the ordinary. */
   read(bytes: Buffer, from: number, end: number): boolean {
@@ -307,13 +307,14 @@ class Time {
       writer.all(text.none);
       return;
     }
-    const number = Math.floor(this.#seconds / 86_400);
-    if (number !== day.number) {
-      day = { number, text: Buffer.from(new Date(number * 86_400_000).toISOString().slice(0, 11)) };
+    const day = Math.floor(this.#seconds / 86_400);
+    if (day !== this.#day) {
+      this.#day = day;
+      this.#dayText = Buffer.from(new Date(day * 86_400_000).toISOString().slice(0, 11));
     }
-    const second = this.#seconds - number * 86_400;
+    const second = this.#seconds - day * 86_400;
     writer.byte(QUOTE);
-    writer.all(day.text);
+    writer.all(this.#dayText);
     writer.digits((second / 3600) | 0, 2);
     writer.byte(COLON);
     writer.digits(((second / 60) | 0) % 60, 2);
