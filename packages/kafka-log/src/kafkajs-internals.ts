@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import type { KafkaConfig, Producer, ProducerConfig, RetryOptions } from "kafkajs";
+import type { KafkaConfig, Message, Producer, ProducerConfig, RetryOptions } from "kafkajs";
 
 /*
  * kafkajs is pinned and frozen, and has no public way to read by offset without joining a group. This is the one place
@@ -13,7 +13,7 @@ export interface Encoder {
   writeInt16(value: number): this;
   writeInt32(value: number): this;
   writeInt64(value: number | string | bigint): this;
-  writeString(value: string): this;
+  writeString(value: string | null): this;
   writeBuffer(value: Buffer): this;
 }
 
@@ -45,8 +45,28 @@ export interface GroupMemberInfo {
   readonly memberMetadata: Buffer;
 }
 
+/** What a producer asks a broker to write. */
+export interface ProduceOptions {
+  readonly acks?: number;
+  readonly timeout?: number;
+  readonly compression?: number;
+  readonly transactionalId?: string | undefined;
+  readonly producerId: number | string;
+  readonly producerEpoch: number;
+  readonly topicData: readonly TopicPartitions<{
+    readonly partition: number;
+    readonly firstSequence: number;
+    readonly messages: readonly Message[];
+  }>[];
+}
+
 export interface Broker {
   readonly nodeId: number;
+  produce(options: ProduceOptions): Promise<unknown>;
+  addPartitionsToTxn(request: object): Promise<unknown>;
+  disconnect(): Promise<void>;
+  /** Makes the request in the newest version that both sides know. */
+  lookupRequest(apiKey: number, versions: unknown): (options: ProduceOptions) => ProtocolCall<unknown>;
   readonly connectionPool: { send<T>(call: ProtocolCall<T>): Promise<T> };
   offsetFetch(request: { groupId: string; topics: readonly TopicPartitions<{ partition: number }>[] }): Promise<{
     responses: readonly TopicPartitions<{
@@ -105,7 +125,7 @@ export interface Cluster {
   refreshMetadata(): Promise<void>;
   getNodeIds(): readonly string[];
   findBroker(node: { nodeId: number | string }): Promise<Broker>;
-  findGroupCoordinator(group: { groupId: string }): Promise<Broker>;
+  findGroupCoordinator(group: { groupId: string; coordinatorType?: number }): Promise<Broker>;
   readonly brokerPool: {
     /** Null where every broker failed: it keeps their errors to itself. */
     withBroker<T>(use: (found: { nodeId: string; broker: Broker }) => Promise<T>): Promise<T | null>;
@@ -119,6 +139,8 @@ const ClusterClass = require("kafkajs/src/cluster") as new (options: object) => 
 const producerOf = require("kafkajs/src/producer") as (options: object) => Producer;
 const EncoderClass = require("kafkajs/src/protocol/encoder") as new () => Encoder;
 const createSocketFactory = require("kafkajs/src/network/socketFactory") as () => unknown;
+const PRODUCE = 0;
+const produceVersions: unknown = require("kafkajs/src/protocol/requests/produce");
 const loggerModule = require("kafkajs/src/loggers") as {
   createLogger: (options: { level: number; logCreator: unknown }) => unknown;
 };
@@ -159,6 +181,11 @@ export function createCluster(config: KafkaConfig, retry: RetryOptions = ONCE_MO
     isolationLevel: 1,
     retry: { factor: 0.2, multiplier: 2, ...retry },
   });
+}
+
+/** The Produce request that kafkajs would send, for its version and its response's decoder. */
+export function produceCall(broker: Broker, options: ProduceOptions): ProtocolCall<unknown> {
+  return broker.lookupRequest(PRODUCE, produceVersions)(options);
 }
 
 export function createEncoder(): Encoder {

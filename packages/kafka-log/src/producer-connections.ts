@@ -1,5 +1,6 @@
 import { Partitioners, type Producer } from "kafkajs";
 import { type Cluster, createCluster, createProducer } from "./kafkajs-internals.js";
+import { quick } from "./quick-broker.js";
 import { isConnectionTrouble } from "./retry.js";
 import { type KafkaSettings, kafkaConfig } from "./settings.js";
 
@@ -91,7 +92,9 @@ function inDoubt(error: unknown): boolean {
  * that it writes to, which would have to be asked for again with each new one.
  */
 function shared(cluster: Cluster): Cluster {
-  const own: Pick<Cluster, "disconnect" | "addMultipleTargetTopics"> = {
+  const own: Pick<Cluster, "disconnect" | "addMultipleTargetTopics" | "findBroker" | "findGroupCoordinator"> = {
+    findBroker: async (node) => quick(await cluster.findBroker(node)),
+    findGroupCoordinator: async (group) => quick(await cluster.findGroupCoordinator(group)),
     disconnect: async () => Promise.resolve(),
     async addMultipleTargetTopics(topics) {
       const known = cluster.brokerPool.metadata?.topicMetadata.map(({ topic }) => topic) ?? [];

@@ -22,7 +22,7 @@ const MOST_AHEAD = 2;
  * What a connection may have under way on all its streams, in bytes. Of Node's 64 KiB the sender waits for leave after
  * every few pieces; what a single stream holds back is limited by its own window.
  */
-const CONNECTION_WINDOW = 8 * 1024 * 1024;
+const CONNECTION_WINDOW = 2 * 1024 * 1024;
 const widened = new WeakSet<object>();
 
 /**

@@ -48,6 +48,7 @@ export function compilePagination(source: At<SourceFile>, problems: Problems): P
         ...common,
         type,
         param: counted.get("param")?.value ?? "offset",
+        first: counted.get("first")?.value ?? 0,
         limitParam: counted.get("limit_param")?.value ?? "limit",
         limit: counted.get("limit")?.value ?? 100,
         total: expression(counted.get("total"), problems),

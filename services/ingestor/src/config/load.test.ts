@@ -246,7 +246,7 @@ sources:
       auth: { type: "none" },
       network: { maxBytes: 2 ** 30, tls: { certFile: "c.pem", keyFile: "k.pem" } },
       extract: { charset: "windows-1252", csv: { delimiter: ";", header: false, columns: ["x", "y"] } },
-      pagination: { type: "offset", param: "offset", limitParam: "limit", limit: 100, total: undefined },
+      pagination: { type: "offset", param: "offset", first: 0, limitParam: "limit", limit: 100, total: undefined },
     });
   });
 

@@ -67,6 +67,9 @@ export const pageNumber = keys({
 export const offset = keys({
   type: kind("offset", "The request says how many items to pass over."),
   param: Type.Optional(text({ description: "The parameter for the offset.", default: "offset" })),
+  first: Type.Optional(
+    whole(0, 1_000_000, { description: "The first item's offset; 1 where the API counts from 1.", default: 0 }),
+  ),
   limit_param: Type.Optional(text({ description: "The parameter for the limit.", default: "limit" })),
   limit: Type.Optional(whole(1, 1_000_000, { description: "Items a page; a shorter page is the last.", default: 100 })),
   total: Type.Optional(expression({ description: "Where the document tells the number of items." })),

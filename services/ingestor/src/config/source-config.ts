@@ -182,6 +182,8 @@ export type PaginationConfig = {
   | {
       readonly type: "offset";
       readonly param: string;
+      /** The offset of the first item. */
+      readonly first: number;
       readonly limitParam: string;
       readonly limit: number;
       readonly total: Expression | undefined;

@@ -3,16 +3,22 @@ import { PollError } from "../poll-error.js";
 import type { JsonPath } from "./json-path.js";
 import { kindOf } from "./lookup.js";
 
+/** A list of this name holds no records unless somebody says so. */
+const ERRORS = "errors";
 const SETTING = "records (SOURCE_RECORDS)";
 
 /** The answer itself where it is a list, else the one list in it that can hold records (GeoJSON's bbox cannot). */
 export function findList(document: unknown): JsonPath {
   if (Array.isArray(document)) return [];
-  const lists = listsIn(document);
+  const lists = listsIn(document).filter(([name, list]) => name !== ERRORS || list.length > 0);
   const likely = lists.filter(([, list]) => list.every((item) => typeof item === "object" && item !== null));
   const [found, another] = likely.length > 0 ? likely : lists;
   if (found === undefined) {
     throw new PollError(`the answer is ${kindOf(document)} without a list of records; ${recordsHint(document)}`);
+  }
+  // GraphQL has nothing but this in an answer that failed.
+  if (found[0] === ERRORS && another === undefined) {
+    throw new PollError(`the answer has errors and no other list of records; ${recordsHint(document)}`);
   }
   if (another !== undefined) throw new PollError(`the answer has several lists; ${recordsHint(document)}`);
   return [found[0]];

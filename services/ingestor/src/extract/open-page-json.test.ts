@@ -121,6 +121,15 @@ describe("a JSON page", () => {
     );
   });
 
+  it("quotes errors instead of taking them for records, unless they were asked for", async () => {
+    const errors = '[{"message":"Field \'x\' does not exist","locations":[]}]';
+    await expect(read(`{"data":null,"errors":${errors}}`)).rejects.toThrow(/it says: "Field 'x' does not exist"/);
+    await expect(read(`{"data":{"a":1},"errors":${errors}}`)).rejects.toThrow(/it says: "Field 'x' does not exist"/);
+    await expect(read('{"errors":[{"id":7}]}')).rejects.toThrow(/the one with the records: "errors"/);
+    expect((await read('{"errors":[{"id":7}]}', { records: path("errors") })).texts).toEqual(['{"id":7}']);
+    expect((await read('{"items":[{"id":7}],"errors":[]}')).texts).toEqual(['{"id":7}']);
+  });
+
   it.each([
     ['{"data":{"x":null},"errors":[{"message":"Not\\nyours"}]}', 'it says: "Not yours"'],
     ['{"ok":false,"error":"invalid_auth"}', 'it says: "invalid_auth"'],

@@ -30,6 +30,10 @@ describe("how long an answer is fresh", () => {
     [{ expires: "Tue, 24 Nov 2026 12:00:30 GMT", date: "Tue, 24 Nov 2026 12:00:20 GMT" }, 10_000],
     [{ expires: "0" }, 0],
     [{ "cache-control": "max-age=0", expires: "Tue, 24 Nov 2026 13:00:00 GMT" }, 0],
+    [{ "x-poll-interval": "60" }, 60_000],
+    [{ "x-poll-interval": "60", "cache-control": "max-age=0, no-cache" }, 60_000],
+    [{ "x-poll-interval": "60", "cache-control": "private, max-age=90" }, 90_000],
+    [{ "x-poll-interval": "soon", "cache-control": "max-age=90" }, 90_000],
     [{}, 0],
   ])("%j: %d ms", (headers, ms) => {
     expect(freshForMs(headers as Record<string, string>, now)).toBe(ms);

@@ -24,8 +24,16 @@ export function conditionalHeaders({ etag, lastModified }: Validators): Headers 
   };
 }
 
-/** How long an answer need not be asked for again (RFC 9111, 4.2), in milliseconds; 0 where it says nothing. */
+/**
+ * How long an answer need not be asked for again, in milliseconds; 0 where it says nothing. X-Poll-Interval (GitHub) asks
+ * for that in so many seconds, whatever the answer says of caches.
+ */
 export function freshForMs(headers: Headers, nowMs: number): number {
+  return Math.max((seconds(headers["x-poll-interval"]) ?? 0) * 1000, cacheableMs(headers, nowMs));
+}
+
+/** RFC 9111, 4.2. */
+function cacheableMs(headers: Headers, nowMs: number): number {
   const directives = cacheControl(headers["cache-control"] ?? "");
   if (directives.has("no-store") || directives.has("no-cache")) return 0;
   const age = seconds(headers["age"]) ?? 0;

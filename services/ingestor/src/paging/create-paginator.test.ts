@@ -105,9 +105,10 @@ describe("paging by number", () => {
     totalPages: undefined,
     ...changes,
   });
-  const offset = (total?: string): Kind<"offset"> => ({
+  const offset = (total?: string, first = 0): Kind<"offset"> => ({
     type: "offset",
     param: "offset",
+    first,
     limitParam: "limit",
     limit: 2,
     total: total === undefined ? undefined : path(total),
@@ -138,6 +139,13 @@ describe("paging by number", () => {
     expect(next(offset("total"), { items: 1, json: '{"total":3}' })).toEqual({ offset: 1 });
     expect(next(offset("total"), { items: 1, json: '{"total":3}', token: { offset: 2 } })).toBeUndefined();
     expect(next(offset("total"), { items: 0, json: '{"total":3}' })).toBeUndefined();
+  });
+
+  it("counts items from 1 where the API does", () => {
+    expect(paginator(offset(undefined, 1)).patch(null)).toEqual({ query: { offset: "1", limit: "2" } });
+    expect(next(offset(undefined, 1), { items: 2 })).toEqual({ offset: 3 });
+    expect(next(offset("total", 1), { items: 2, json: '{"total":3}' })).toEqual({ offset: 3 });
+    expect(next(offset("total", 1), { items: 1, json: '{"total":3}', token: { offset: 3 } })).toBeUndefined();
   });
 });
 
@@ -262,7 +270,7 @@ describe("any paging", () => {
       { type: "cursor", from: { body: path("cursor") }, into: { query: "c" }, hasMore: undefined },
       { type: "page", param: "p", first: 1, sizeParam: undefined, size: undefined, totalPages: undefined },
       { type: "page", param: "p", first: 1, sizeParam: undefined, size: 2, totalPages: path("total") },
-      { type: "offset", param: "o", limitParam: "l", limit: 2, total: path("total") },
+      { type: "offset", param: "o", first: 0, limitParam: "l", limit: 2, total: path("total") },
     ];
     fc.assert(
       fc.property(fc.constantFrom(...kinds), answers, fc.nat(), (kind, pages, ignoresToken) => {

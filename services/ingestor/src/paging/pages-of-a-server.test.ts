@@ -63,6 +63,7 @@ describe("the pages of a server", () => {
       ...common,
       type: "offset",
       param: "skip",
+      first: 0,
       limitParam: "limit",
       limit: 2,
       total: path("total"),

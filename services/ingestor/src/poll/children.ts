@@ -4,7 +4,7 @@ import type { DeadLetter } from "../extract/page.js";
 import { PollError, type PollErrorKind } from "../poll-error.js";
 import { parseParentRecord } from "./parent-record.js";
 import { type PollOptions, type PollOutcome, poll } from "./poll.js";
-import type { ParentItem, PollState } from "./poll-state.js";
+import { type ParentItem, type PollState, idsToRemember } from "./poll-state.js";
 
 /** So many bytes of the parent's log are taken at a time. */
 const MAX_BYTES = 256 * 1024;
@@ -69,7 +69,8 @@ export class Children {
     const item: ParentItem = { partition, offset: record.offset };
     const known = sink.state?.fingerprint === config.fingerprint ? sink.state : undefined;
     const after = { ...known?.parent, [partition]: record.offset + 1 };
-    const done: PollState = { fingerprint: config.fingerprint, parent: after };
+    const items = known === undefined ? 0 : idsToRemember(known);
+    const done: PollState = { fingerprint: config.fingerprint, items, parent: after };
     if (record.value === null) {
       await sink.commit({ records: [], deadLetters: [], state: done });
       return undefined;

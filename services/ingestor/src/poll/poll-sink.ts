@@ -19,8 +19,8 @@ export interface Part extends Found {
 export interface PollSink {
   /** Where the source's polls stand. */
   readonly state: PollState | undefined;
-  /** Picks what is new of a batch; it counts as known from here on. */
-  stage(batch: Pick<ItemBatch, "records" | "deadLetters">): Found;
+  /** Picks what is new of a batch; it counts as known from here on. `beginsPage`: it has the page's first item. */
+  stage(batch: Pick<ItemBatch, "records" | "deadLetters">, beginsPage?: boolean): Found;
   /** Forgets what was staged and not committed. */
   rollback(): void;
   commit(part: Part): Promise<void>;

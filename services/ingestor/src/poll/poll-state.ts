@@ -8,7 +8,6 @@ export interface FirstPage {
   readonly question: string;
   readonly validators: Validators;
   readonly hash: string;
-  readonly items: number;
 }
 
 /** What the templates of a poll's requests were filled in with; the same for all pages of a poll, crashes included. */
@@ -35,6 +34,8 @@ export interface Progress {
   readonly resume?: ResumeAt;
   /** Pages that are done. */
   readonly pages: number;
+  /** Records that this poll has looked at. */
+  readonly items?: number;
   readonly first?: FirstPage;
   /** Greatest value of the cursor's field in this poll; becomes the source's own when the poll is done. */
   readonly highWater?: string;
@@ -49,10 +50,20 @@ export interface PollState {
   readonly first?: FirstPage;
   readonly highWater?: string;
   readonly lastPollAt?: number;
+  /** Records that it looked at, whatever it asked. */
+  readonly items?: number;
   /** Of the poll that is under way. */
   readonly progress?: Progress;
   /** Where to go on in each partition of the parent's topic. */
   readonly parent?: Readonly<Record<string, number>>;
+}
+
+/**
+ * How many ids have to be known so that nothing is written twice: a poll that is not done has still to meet those of the
+ * poll before, and the next one will meet its own, those from before a break or a restart included.
+ */
+export function idsToRemember({ items = 0, progress }: PollState): number {
+  return items + (progress?.items ?? 0);
 }
 
 /** Progress without news is written this often, so that a crash does not cost hours of paging. In milliseconds. */

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { FakeApi } from "../testing/fake-api.js";
 import { Harness, type TestIngestor, eventually } from "../testing/harness.js";
@@ -144,28 +145,134 @@ describe("a poll of several pages", () => {
     await third.stop();
   });
 
-  it("goes on inside a large page that broke off", async () => {
-    const lines = numbers(35_000).map((id) => JSON.stringify({ id }));
+  describe("a page that is larger than a transaction and than the window", () => {
+    let lines: string[];
+    /** Breaks the answer off behind two written parts, each time, until told that it is whole. */
     let whole = false;
-    api.answer((_request, response) => {
-      response.writeHead(200, { "content-type": "application/x-ndjson" });
-      if (whole) {
-        response.end(`${lines.join("\n")}\n`);
-        return;
-      }
-      response.write(`${lines.slice(0, 25_500).join("\n")}\n`, () => setTimeout(() => response.destroy(), 500));
+    const broken = new Set<ServerResponse>();
+    const source = () => ({ url: api.url, retry, extract: { format: "ndjson" as const }, dedupWindow: 10 });
+
+    beforeEach(() => {
+      lines = numbers(35_000).map((id) => JSON.stringify({ id }));
+      whole = false;
+      broken.clear();
+      api.answer((_request, response) => {
+        response.writeHead(200, { "content-type": "application/x-ndjson" });
+        if (whole) {
+          response.end(`${lines.join("\n")}\n`);
+          return;
+        }
+        broken.add(response);
+        response.write(`${lines.slice(0, 25_500).join("\n")}\n`);
+      });
     });
-    const source = { url: api.url, retry, extract: { format: "ndjson" as const }, dedupWindow: 10 };
+
+    const breakOff = async (): Promise<void> => {
+      await eventually(async () => expect((await idsIn()).length).toBe(20_000));
+      whole = true;
+      for (const response of broken) response.destroy();
+    };
+    /** Two whole polls over the same page find nothing new. */
+    const staysAsItIs = async (ingestor: TestIngestor): Promise<void> => {
+      await eventually(async () => expect((await idsIn()).length).toBeGreaterThanOrEqual(35_000));
+      const { polls = 0n } = (await statusOf(ingestor)) ?? {};
+      await eventually(async () => expect((await statusOf(ingestor))?.polls).toBeGreaterThan(polls + 2n));
+      expect(await idsIn()).toEqual(numbers(35_000));
+    };
+
+    it("goes on inside it where it broke off", async () => {
+      const ingestor = await harness.ready(source());
+      await ingestor.control.start({});
+      await breakOff();
+      await staysAsItIs(ingestor);
+    });
+
+    it("goes on inside it in another process", async () => {
+      const first = await harness.ready(source());
+      await first.control.start({});
+      await breakOff();
+      await first.stop();
+      await staysAsItIs(await harness.ready(source()));
+      await harness.stopAll();
+      await staysAsItIs(await harness.ready(source()));
+    });
+
+    it("is not written again where only its beginning has changed", async () => {
+      whole = true;
+      const ingestor = await harness.ready(source());
+      await ingestor.control.start({});
+      await staysAsItIs(ingestor);
+      const changed = numbers(10_000).map((id) => JSON.stringify({ id, new: true }));
+      lines.splice(0, changed.length, ...changed);
+      await eventually(async () => expect((await idsIn()).length).toBeGreaterThanOrEqual(45_000));
+      const { polls = 0n } = (await statusOf(ingestor)) ?? {};
+      await eventually(async () => expect((await statusOf(ingestor))?.polls).toBeGreaterThan(polls + 2n));
+      expect(await idsIn()).toEqual([...numbers(35_000), ...numbers(10_000)]);
+    });
+  });
+
+  it("knows all pages of a poll again that a restart fell into, however small the window is", async () => {
+    const paged = new PagedApi(20, 5);
+    api.answer(paged.answer);
+    paged.before = (page) => (page === 13 ? 500 : undefined);
+    const source = { url: api.url, pagination: linkHeader, retry, dedupWindow: 1 };
     const first = await harness.ready(source);
     await first.control.start({});
-    await eventually(async () => expect((await idsIn()).length).toBeGreaterThanOrEqual(20_000));
+    await eventually(async () => expect(paged.asked).toContain(13));
     await first.stop();
-    expect((await idsIn()).length).toBeLessThan(35_000);
-    whole = true;
-    const second = await harness.ready(source);
-    await eventually(async () => expect((await idsIn()).length).toBeGreaterThanOrEqual(35_000));
-    expect(await idsIn()).toEqual(numbers(35_000));
-    await second.stop();
+    paged.before = () => undefined;
+    for (let restarts = 0; restarts < 2; restarts += 1) {
+      const next = await harness.ready(source);
+      await eventually(async () => expect((await statusOf(next))?.polls).toBeGreaterThan(3n));
+      await next.stop();
+    }
+    expect(await idsIn()).toEqual(numbers(100));
+  });
+
+  it("does not write a page again that holds an id with two contents, after a restart neither", async () => {
+    const [v1, v2] = [
+      { id: "a", v: 1 },
+      { id: "a", v: 2 },
+    ];
+    const source = { url: api.url, topic: { partitions: 3, retentionMs: undefined, replication: undefined } };
+    const written = async () =>
+      (await Promise.all([0, 1, 2].map(async (n) => harness.read(harness.names.records("things"), n)))).flat();
+    const log = async () => (await written()).map(({ value }) => (JSON.parse(String(value)) as { v: number }).v);
+    /** Polled often and by another process, it brings what it brought at once. */
+    const settles = async (page: readonly object[], expected: readonly number[]): Promise<void> => {
+      api.answerJson(page);
+      for (const restart of [false, true]) {
+        if (restart) await harness.stopAll();
+        const ingestor = restart ? await harness.ready(source) : running;
+        running = ingestor;
+        const { polls = 0n } = (await statusOf(ingestor)) ?? {};
+        await eventually(async () => expect((await statusOf(ingestor))?.polls).toBeGreaterThan(polls + 3n));
+        expect(await log()).toEqual(expected);
+      }
+    };
+    let running = await harness.ready(source);
+    api.answerJson([]);
+    await running.control.start({});
+    await settles([v1], [1]);
+    await settles([v1, v2], [1, 2]);
+    await settles([v2], [1, 2]);
+    await settles([{ id: "a", v: 3 }, v1], [1, 2, 3, 1]);
+    await settles([v2], [1, 2, 3, 1, 2]);
+    const timestamps = (await written()).map(({ timestampMs }) => timestampMs);
+    expect(new Set(timestamps).size).toBe(4);
+    expect(timestamps[2]).toBe(timestamps[3]);
+  });
+
+  it("does not repeat the request of a poll after many have failed", async () => {
+    api.answer((_request, response) => response.writeHead(500).end());
+    const often = { maxAttempts: 2, initialMs: 1, maxMs: 10, openAfter: 1 };
+    const ingestor = await harness.ready({ url: api.url, retry: often });
+    await ingestor.control.start({});
+    await eventually(async () => expect((await statusOf(ingestor))?.polls).toBeGreaterThan(9n));
+    await ingestor.control.stop({});
+    const { polls = 0n, lastError } = (await statusOf(ingestor)) ?? {};
+    expect(lastError).toMatch(/HTTP 500.*; the last poll has failed, so only one request every 10ms is made now/);
+    expect(api.requests.length).toBeLessThanOrEqual(Number(polls) + often.maxAttempts - 1);
   });
 
   it("says that the pages go round in a circle, and keeps what they brought", async () => {

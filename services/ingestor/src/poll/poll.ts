@@ -9,7 +9,7 @@ import type { HighWater } from "../paging/high-water.js";
 import type { PageToken } from "../paging/paginator.js";
 import { PollError } from "../poll-error.js";
 import type { Found, PollSink } from "./poll-sink.js";
-import type { FirstPage, ParentItem, PollState, Progress } from "./poll-state.js";
+import { type FirstPage, type ParentItem, type PollState, type Progress, idsToRemember } from "./poll-state.js";
 import { renderRequest } from "./request.js";
 import type { SourceParts } from "./source-parts.js";
 
@@ -45,6 +45,8 @@ export interface PollOptions {
   readonly events?: PollEvents;
   /** What a child's requests are made for. */
   readonly parent?: { readonly item: ParentItem; readonly record: unknown; readonly after: PollState["parent"] };
+  /** The API has failed for long: the first request is not repeated where it fails again. */
+  readonly probe?: boolean;
   /** The most pages; the configured number unless given. */
   readonly maxPages?: number;
 }
@@ -122,14 +124,16 @@ class Walk {
   /** Hash of the first page's request. */
   #question = "";
   readonly #highWater: HighWater | undefined;
+  #probes: boolean;
   progress: Progress;
 
   constructor(options: PollOptions) {
     const { config, parts, sink, parent, now } = options;
     this.#options = options;
+    this.#probes = options.probe === true;
     this.#paginator = parts.newPaginator();
     const known = sink.state;
-    this.#before = known?.fingerprint === config.fingerprint ? known : { fingerprint: config.fingerprint };
+    this.#before = known?.fingerprint === config.fingerprint ? known : anotherQuestion(known, config.fingerprint);
     const { progress } = this.#before;
     const goesOn =
       progress !== undefined &&
@@ -156,11 +160,13 @@ class Walk {
     const request = renderRequest(config.request, template, this.#paginator.patch(token));
     if (token === null) this.#question = questionOf(request);
     const conditional = { ...request, headers: { ...request.headers, ...this.#conditions() } };
+    const retry = this.#probes ? { ...config.retry, maxAttempts: 1 } : config.retry;
     try {
-      const response = await withRetries(config.retry, async () => parts.http.send(conditional, signal), signal, {
+      const response = await withRetries(retry, async () => parts.http.send(conditional, signal), signal, {
         budget: parts.budget,
         ...(events?.onRetry === undefined ? {} : { onRetry: events.onRetry }),
       });
+      this.#probes = false;
       events?.onAnswer?.(response.status);
       return response;
     } catch (error) {
@@ -185,10 +191,13 @@ class Walk {
     let newLetters = 0;
     for await (const batch of page.batches) {
       signal.throwIfAborted();
-      const found = sink.stage(batch);
+      const looked = batch.records.length + batch.deadLetters.length + batch.filtered;
+      // An extractor may begin again on its own, so where it goes on is not known before.
+      const found = sink.stage(batch, batch.itemsDone === looked);
       newRecords += found.records.length;
       newLetters += found.deadLetters.length;
       part.add(batch, found);
+      this.progress = { ...this.progress, items: (this.progress.items ?? 0) + batch.records.length };
       this.#raise(batch);
       if (part.full) {
         const { itemsDone, rolling } = batch;
@@ -199,8 +208,7 @@ class Walk {
     signal.throwIfAborted();
     const items = part.itemsDone;
     const { token, first } = this.progress;
-    if (token === null)
-      this.progress = { ...this.progress, first: firstPage(response, page.hash(), items, this.#question) };
+    if (token === null) this.progress = { ...this.progress, first: firstPage(response, page.hash(), this.#question) };
     let next: PageToken | undefined;
     let circle: unknown;
     try {
@@ -215,7 +223,7 @@ class Walk {
     if (circle !== undefined) {
       this.progress = first === undefined ? progress : { ...progress, first };
       const { progress: _given, ...start } = this.#before;
-      await this.#commit(part, start);
+      await this.#commit(part, { ...start, items: idsToRemember({ ...start, progress }) });
       throw circle;
     }
     if (next === undefined) {
@@ -250,6 +258,7 @@ class Walk {
     const highWater = parent === undefined ? progress.highWater : undefined;
     return {
       fingerprint: config.fingerprint,
+      items: progress.items ?? 0,
       ...(first === undefined || parent !== undefined ? {} : { first }),
       ...(highWater === undefined ? {} : { highWater }),
       ...(parent === undefined ? { lastPollAt: progress.values.now } : {}),
@@ -270,6 +279,7 @@ class Walk {
       },
       token: null,
       pages: 0,
+      items: 0,
       ...(highWater === undefined ? {} : { highWater }),
       ...(parent === undefined ? {} : { item: parent.item }),
     };
@@ -296,8 +306,9 @@ class Walk {
   async #forgetPlace(error: unknown): Promise<void> {
     if (!this.#resumed || this.atStart || !(error instanceof PollError)) return;
     if (error.kind !== "rejected" && error.kind !== "not-found") return;
-    const { poll: name, values, item } = this.progress;
-    const again: Progress = { poll: name, values, token: null, pages: 0, ...(item === undefined ? {} : { item }) };
+    const { poll: name, values, items = 0, item } = this.progress;
+    const place = { token: null, pages: 0, items };
+    const again: Progress = { poll: name, values, ...place, ...(item === undefined ? {} : { item }) };
     const state = { ...this.#before, progress: again };
     await this.#options.sink.commit({ records: [], deadLetters: [], state }).catch(() => undefined);
   }
@@ -335,12 +346,17 @@ class PartInProgress {
   }
 }
 
+/** Nothing that was found out for another question counts, but its records are in the log all the same. */
+function anotherQuestion(known: PollState | undefined, fingerprint: string): PollState {
+  return known === undefined ? { fingerprint } : { fingerprint, items: idsToRemember(known) };
+}
+
 function questionOf({ method, url, body }: HttpRequest): string {
   const hash = createHash("sha256").update(`${method} ${url}\n`);
   if (body !== undefined) hash.update(body);
   return hash.digest("hex").slice(0, 16);
 }
 
-function firstPage(response: HttpResponse, hash: string, items: number, question: string): FirstPage {
-  return { question, validators: validatorsOf(response.headers), hash, items };
+function firstPage(response: HttpResponse, hash: string, question: string): FirstPage {
+  return { question, validators: validatorsOf(response.headers), hash };
 }

@@ -1,31 +1,77 @@
+/** An id that has more contents than this on one page is none; more of them would cost the square of their number. */
+const MOST_CONTENTS = 1000;
+const NONE: readonly string[] = [];
+
+/** What is known of an id within one page. */
+interface OnPage {
+  /** What was written last for the id, on this page or before. */
+  readonly newest: string;
+  /** All contents that the id has had on the page. */
+  readonly contents: readonly string[];
+  /** Whether anything was written for the id on this page. */
+  readonly wrote: boolean;
+  /** The contents that it had on the page before anything was written. */
+  readonly before: readonly string[];
+}
+
 /**
- * Remembers the newest content of the last so many ids. What is to be written is staged first and becomes known only
- * when its transaction has been committed; a window whose transaction failed is thrown away and built again.
+ * Remembers, for the last so many ids, what contents each had on the last page on which it appeared: one as a rule. A
+ * page may hold an id with several contents, though, and is not to be written again at every poll for that.
+ *
+ * What is to be written is staged first and becomes known only when its transaction has been committed; a window whose
+ * transaction failed is thrown away and built again.
  */
 export class DedupWindow {
   readonly #size: number;
-  /** Id to content hash; the order is that of last use. */
-  readonly #known = new Map<string, string>();
-  readonly #staged = new Map<string, string>();
+  #atLeast = 0;
+  /** Id to the contents of its last page that is done, the newest written one first; the order is that of last use. */
+  readonly #known = new Map<string, readonly [newest: string, ...others: string[]]>();
+  /** Of the page that is under way: what is in the log, and what is staged. */
+  readonly #page = new Map<string, OnPage>();
+  readonly #staged = new Map<string, OnPage>();
 
   constructor(size: number) {
     this.#size = size;
   }
 
-  get size(): number {
-    return this.#known.size;
+  /** A page begins at its first item; what was there before is the page before, its staged part included. */
+  beginPage(): void {
+    for (const place of [this.#page, this.#staged]) {
+      for (const [id, { newest, contents }] of place) {
+        this.#known.delete(id);
+        this.#known.set(id, [newest, ...contents.filter((hash) => hash !== newest)]);
+      }
+      place.clear();
+    }
+    this.#trim(this.#known);
   }
 
-  /** Whether this content is new for the id, in the light of what is staged; if so it is staged. */
+  /**
+   * Whether this content is to be written for the id; if so it is staged. It is not where it is the newest already, nor
+   * where the id's page before had it too and nothing else has been written for the id on this page: after that, its
+   * contents are written anew, so that the newest in the log is the last one of the page.
+   */
   stage(id: string, hash: string): boolean {
-    const newest = this.#staged.get(id) ?? this.#known.get(id);
-    if (newest === hash) {
-      // An id that keeps coming must not be forgotten because it never changes.
-      if (this.#known.has(id)) this.#touch(id, this.#known.get(id) as string);
+    const before = this.#known.get(id);
+    const page = this.#onPage(id);
+    const newest = page?.newest ?? before?.[0];
+    const wrote = page?.wrote ?? false;
+    const contents = page?.contents ?? NONE;
+    if (newest !== undefined && (hash === newest || (!wrote && before?.includes(hash) === true))) {
+      this.#staged.set(id, { newest, contents: including(contents, hash), wrote, before: page?.before ?? NONE });
       return false;
     }
-    this.#staged.set(id, hash);
+    const unwritten = wrote ? (page?.before ?? NONE) : contents;
+    this.#staged.set(id, { newest: hash, contents: including(contents, hash), wrote: true, before: unwritten });
     return true;
+  }
+
+  /**
+   * The contents that an id has had on this page without being written, because they were known: the log does not tell
+   * otherwise that they belong to the page.
+   */
+  unwritten(id: string): readonly string[] {
+    return this.#onPage(id)?.before ?? NONE;
   }
 
   /** What was staged is not going to be written. */
@@ -38,28 +84,36 @@ export class DedupWindow {
    * written again at every poll.
    */
   commit(atLeast = 0): void {
-    for (const [id, hash] of this.#staged) this.#touch(id, hash);
+    this.#atLeast = atLeast;
+    for (const [id, page] of this.#staged) {
+      this.#page.delete(id);
+      this.#page.set(id, page);
+    }
     this.#staged.clear();
-    const size = Math.max(this.#size, atLeast);
-    for (const id of this.#known.keys()) {
-      if (this.#known.size <= size) break;
-      this.#known.delete(id);
-    }
+    this.#trim(this.#page);
   }
 
-  /** Takes in what is in the log already, oldest first. */
-  remember(id: string, hash: string): void {
-    this.#touch(id, hash);
-    if (this.#known.size > this.#size) {
-      for (const oldest of this.#known.keys()) {
-        this.#known.delete(oldest);
-        break;
-      }
-    }
+  /** Takes in what is in the log already, oldest first; {@link beginPage} is to be called between pages. */
+  remember(id: string, hash: string, unwritten: readonly string[] = NONE): void {
+    const { contents, before } = this.#page.get(id) ?? { contents: unwritten, before: unwritten };
+    this.#page.delete(id);
+    this.#page.set(id, { newest: hash, contents: including(contents, hash), wrote: true, before });
+    this.#trim(this.#page);
   }
 
-  #touch(id: string, hash: string): void {
-    this.#known.delete(id);
-    this.#known.set(id, hash);
+  #onPage(id: string): OnPage | undefined {
+    return this.#staged.get(id) ?? this.#page.get(id);
   }
+
+  #trim(ids: Map<string, unknown>): void {
+    const size = Math.max(this.#size, this.#atLeast);
+    for (const id of ids.keys()) {
+      if (ids.size <= size) break;
+      ids.delete(id);
+    }
+  }
+}
+
+function including(contents: readonly string[], hash: string): readonly string[] {
+  return contents.includes(hash) ? contents : [...contents, hash].slice(-MOST_CONTENTS);
 }

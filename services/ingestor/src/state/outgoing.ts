@@ -15,9 +15,13 @@ const RECORD_OVERHEAD_BYTES = 400;
 /** Dead letters are for people to look at; the beginning of a huge one does. */
 const MOST_DEAD_LETTER_BYTES = 512 * 1024;
 
+/** Names contents of the record's id that were on its page too, and known already; see DedupWindow. */
+export const unwrittenHeader = "apispool-unwritten";
+
 /** A record with its place in the log's counting. */
 export interface NumberedRecord {
   readonly record: ExtractedRecord;
+  readonly unwritten: readonly string[];
   readonly partition: number;
   /** Its running number in the partition, from 1. */
   readonly sequence: number;
@@ -28,10 +32,21 @@ export function partitionOf(id: string, partitions: number): number {
   return partitions === 1 ? 0 : createHash("sha256").update(id).digest().readUInt32BE(0) % partitions;
 }
 
+/** Where messages are from, and when they are written: all of one page at the same time. */
+export interface Stamp {
+  readonly source: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly timestamp: number;
+}
+
 /** A record as a Kafka message: CloudEvents 1.0, Kafka binding, binary mode. */
-export function recordMessage({ record, partition, sequence }: NumberedRecord, source: string): PartitionedMessage {
+export function recordMessage(
+  { record, unwritten, partition, sequence }: NumberedRecord,
+  { source, timestamp }: Stamp,
+): PartitionedMessage {
   return {
     partition,
+    timestamp: String(timestamp),
     key: record.key,
     value: record.json,
     headers: {
@@ -43,15 +58,20 @@ export function recordMessage({ record, partition, sequence }: NumberedRecord, s
       [recordHeaders.contentType]: "application/json",
       [recordHeaders.sequence]: String(sequence),
       [recordHeaders.hash]: record.hash,
+      ...(unwritten.length === 0 ? {} : { [unwrittenHeader]: unwritten.join(",") }),
     },
   };
 }
 
 /** A dead letter as a Kafka message: the raw bytes, and why they are no record. */
-export function deadLetterMessage({ raw, hash, place, reason }: DeadLetter, source: string): PartitionedMessage {
+export function deadLetterMessage(
+  { raw, hash, place, reason }: DeadLetter,
+  { source, timestamp }: Stamp,
+): PartitionedMessage {
   const cut = raw.length > MOST_DEAD_LETTER_BYTES;
   return {
     partition: 0,
+    timestamp: String(timestamp),
     key: hash,
     value: cut ? raw.subarray(0, MOST_DEAD_LETTER_BYTES) : raw,
     headers: {

@@ -3,13 +3,13 @@ import type { SharedConnections } from "@apispool/kafka-log/producer-connections
 import type { Names } from "@apispool/kafka-log/topics.js";
 import { withDeadline } from "../deadline.js";
 import type { DeadLetter, ItemBatch } from "../extract/page.js";
-import { type PollState, mustAdvance } from "../poll/poll-state.js";
+import { type PollState, idsToRemember, mustAdvance } from "../poll/poll-state.js";
 import type { Found, Part, PollSink } from "../poll/poll-sink.js";
 import { DedupWindow } from "./dedup-window.js";
-import { readTail } from "./log-tail.js";
+import { type LogTail, readTail, rememberAll } from "./log-tail.js";
 import { type NumberedRecord, deadLetterMessage, inSends, partitionOf, recordMessage } from "./outgoing.js";
 import type { Limiter } from "./limiter.js";
-import { type Owner, encodeState, recordsTotal } from "./source-state.js";
+import { type Owner, type SourceState, encodeState, recordsTotal } from "./source-state.js";
 import type { StateIndex } from "./state-index.js";
 import type { TopicMap } from "./topic-map.js";
 import { type Send, TransactionalProducer, isFenced } from "./transactional-producer.js";
@@ -51,6 +51,10 @@ interface LogPosition {
   state: PollState | undefined;
   /** Monotonic milliseconds. */
   writtenAt: number;
+  /** The newest timestamp in the log, in milliseconds since the Unix epoch. */
+  timestamp: number;
+  /** Whether that is the timestamp of the page that is under way. */
+  inPage: boolean;
 }
 
 export interface SourceLogOptions {
@@ -79,7 +83,6 @@ export class SourceLog implements PollSink {
   #position: LogPosition | undefined;
   #unsettled = false;
   #fencing: Promise<void> = Promise.resolve();
-  #items = 0;
 
   constructor(options: SourceLogOptions) {
     this.#options = options;
@@ -120,18 +123,21 @@ export class SourceLog implements PollSink {
     this.#position = await this.#find(GLANCE_MS).catch(async () => this.#find(PATIENTLY_MS));
   }
 
-  stage(batch: Pick<ItemBatch, "records" | "deadLetters">): Found {
-    const { seen, seenDeadLetters } = this.#known();
+  stage(batch: Pick<ItemBatch, "records" | "deadLetters">, beginsPage = false): Found {
+    const position = this.#known();
+    const { seen, seenDeadLetters } = position;
+    if (beginsPage) {
+      seen.beginPage();
+      position.inPage = false;
+    }
     const records = batch.records.filter(({ id, hash }) => seen.stage(id, hash));
     const deadLetters = batch.deadLetters.filter(({ hash }) => seenDeadLetters.stage(hash, hash));
-    this.#items += batch.records.length;
     return { records, deadLetters };
   }
 
   rollback(): void {
     this.#position?.seen.rollback();
     this.#position?.seenDeadLetters.rollback();
-    this.#items = 0;
   }
 
   /**
@@ -155,9 +161,9 @@ export class SourceLog implements PollSink {
       }
     }
     position.state = part.state;
-    position.seen.commit(Math.min(this.#items, MOST_REMEMBERED));
+    position.seen.commit(Math.min(idsToRemember(part.state), MOST_REMEMBERED));
     position.seenDeadLetters.commit();
-    if (part.state.progress === undefined) this.#items = 0;
+    if (part.state.progress?.resume === undefined) position.inPage = false;
   }
 
   /** Shuts out every other writer and ends what it left open: nothing of it gets into the log any more. */
@@ -183,15 +189,28 @@ export class SourceLog implements PollSink {
 
   async #write(position: LogPosition, { records, deadLetters, state }: Part): Promise<void> {
     if (!this.#producer.ready) await this.#own(position);
+    // By the timestamp the records of a page are known again. It never goes back, whatever the clock does.
+    if (!position.inPage) position.timestamp = Math.max(Date.now(), position.timestamp + 1);
+    position.inPage = true;
     const sequences = new Map(position.sequences);
+    const ids = new Set<string>();
     const numbered = records.map((record): NumberedRecord => {
       const partition = partitionOf(record.key, position.partitions);
       const sequence = (sequences.get(partition) ?? 0) + 1;
       sequences.set(partition, sequence);
-      return { record, partition, sequence };
+      // Once is enough.
+      const unwritten = ids.has(record.id) ? [] : position.seen.unwritten(record.id);
+      ids.add(record.id);
+      return { record, unwritten, partition, sequence };
     });
     this.#unsettled = true;
-    position.stateOffset = await this.#producer.write(this.#sends(numbered, deadLetters, sequences, state));
+    const sends = this.#sends(numbered, deadLetters, {
+      owner: this.#options.owner,
+      poll: state,
+      sequences: Object.fromEntries(sequences),
+      timestamp: position.timestamp,
+    });
+    position.stateOffset = await this.#producer.write(sends, this.#options.names.state);
     this.#unsettled = false;
     for (const [partition, sequence] of sequences) position.sequences.set(partition, sequence);
     position.written = state;
@@ -219,24 +238,26 @@ export class SourceLog implements PollSink {
   #sends(
     records: readonly NumberedRecord[],
     deadLetters: readonly DeadLetter[],
-    sequences: ReadonlyMap<number, number>,
-    poll: PollState,
+    state: SourceState & { readonly timestamp: number },
   ): Send[] {
-    const { names, owner, source } = this.#options;
+    const { names, source } = this.#options;
+    const stamp = { source: this.#origin, timestamp: state.timestamp };
     const inParts = (topic: string, messages: Parameters<typeof inSends>[0]): Send[] =>
       inSends(messages).map((part) => [{ topic, messages: part }]);
-    const value = encodeState({ owner, poll, sequences: Object.fromEntries(sequences) });
-    return [
+    const sends = [
       ...inParts(
         names.records(source.name),
-        records.map((record) => recordMessage(record, this.#origin)),
+        records.map((record) => recordMessage(record, stamp)),
       ),
       ...inParts(
         names.deadLetters(source.name),
-        deadLetters.map((letter) => deadLetterMessage(letter, this.#origin)),
+        deadLetters.map((letter) => deadLetterMessage(letter, stamp)),
       ),
-      [{ topic: names.state, messages: [{ partition: 0, key: source.name, value }] }],
     ];
+    const value = encodeState(state);
+    // With the last of what it speaks of: a request of its own would cost each page two more round trips.
+    const last = sends.pop() ?? [];
+    return [...sends, [...last, { topic: names.state, messages: [{ partition: 0, key: source.name, value }] }]];
   }
 
   async #find(openTransactionMs: number): Promise<LogPosition> {
@@ -246,21 +267,27 @@ export class SourceLog implements PollSink {
     const found = index.get(source.name);
     const topic = names.records(source.name);
     const partitions = await topics.partitions(topic);
-    const items = found?.state.poll?.first?.items ?? 0;
+    const poll = found?.state.poll;
+    const items = poll === undefined ? 0 : idsToRemember(poll);
     const window = Math.max(source.dedupWindow, Math.min(items, MOST_REMEMBERED));
     const seen = new DedupWindow(window);
     const sequences = new Map<number, number>();
     const nextOffsets = new Map<string, number>();
+    const tails: LogTail[] = [];
     for (const partition of partitions) {
-      const { nextOffset, sequence } = await readTail(log, { topic, partition }, window, seen, openTransactionMs);
+      const tail = await readTail(log, { topic, partition }, window, openTransactionMs);
+      const { nextOffset, sequence } = tail;
+      tails.push(tail);
       nextOffsets.set(`${topic}/${partition}`, nextOffset);
       const number = Math.max(sequence, found?.state.sequences[partition] ?? 0);
       if (number > 0) sequences.set(partition, number);
     }
+    const newest = rememberAll(tails, seen);
     const seenDeadLetters = new DedupWindow(DEAD_LETTER_WINDOW);
     const place = { topic: names.deadLetters(source.name), partition: 0 };
-    const { nextOffset } = await readTail(log, place, DEAD_LETTER_WINDOW, seenDeadLetters, openTransactionMs);
-    nextOffsets.set(`${place.topic}/0`, nextOffset);
+    const deadLetters = await readTail(log, place, DEAD_LETTER_WINDOW, openTransactionMs);
+    rememberAll([deadLetters], seenDeadLetters);
+    nextOffsets.set(`${place.topic}/0`, deadLetters.nextOffset);
     return {
       partitions: partitions.length,
       stateOffset: found?.offset ?? -1,
@@ -268,9 +295,11 @@ export class SourceLog implements PollSink {
       seen,
       seenDeadLetters,
       nextOffsets,
-      written: found?.state.poll,
-      state: found?.state.poll,
+      written: poll,
+      state: poll,
       writtenAt: performance.now(),
+      timestamp: Math.max(newest, found?.state.timestamp ?? 0),
+      inPage: poll?.progress?.resume !== undefined,
     };
   }
 

@@ -15,6 +15,8 @@ export interface SourceState {
   readonly poll?: PollState;
   /** The newest running number of each partition of the records topic. */
   readonly sequences: Readonly<Record<string, number>>;
+  /** The timestamp of what was written with it, in milliseconds since the Unix epoch; it grows from page to page. */
+  readonly timestamp?: number;
 }
 
 const VERSION = 2;
@@ -30,9 +32,10 @@ export function decodeState(value: Buffer | null): SourceState | undefined {
   try {
     const state = JSON.parse(value.toString("utf8")) as Partial<SourceState & { version: number }>;
     if (typeof state.owner?.id !== "string") return undefined;
-    const { owner, poll, sequences = {} } = state;
+    const { owner, poll, sequences = {}, timestamp = 0 } = state;
+    const counted = { owner, sequences, timestamp };
     // Version 1 knew less of the poll, but counted the same way.
-    return state.version === VERSION && poll !== undefined ? { owner, poll, sequences } : { owner, sequences };
+    return state.version === VERSION && poll !== undefined ? { ...counted, poll } : counted;
   } catch {
     return undefined;
   }

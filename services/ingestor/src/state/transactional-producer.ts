@@ -1,5 +1,6 @@
-import type { Message, Producer, TopicMessages, Transaction } from "kafkajs";
+import type { Message, Producer, Transaction } from "kafkajs";
 import type { SharedConnections } from "@apispool/kafka-log/producer-connections.js";
+import { grouped } from "@apispool/kafka-log/quick-broker.js";
 import { withDeadline } from "../deadline.js";
 
 /** An open transaction of a crashed process holds up readers of committed records for this long, in milliseconds. */
@@ -91,9 +92,9 @@ export class TransactionalProducer {
 
   /**
    * Writes everything in one transaction: all of it, or nothing, or, when it rejects, one of both. Tells at which offset
-   * the last send begins.
+   * what went to a topic last begins.
    */
-  async write(sends: readonly Send[]): Promise<number> {
+  async write(sends: readonly Send[], tellOf: string): Promise<number> {
     const producer = this.#producer;
     if (producer === undefined) throw new Error("a producer that was thrown away cannot write");
     const transaction =
@@ -102,10 +103,11 @@ export class TransactionalProducer {
     let lastOffset = -1;
     for (const send of sends) {
       await this.#step(producer, "writing records", async () => {
-        const acknowledged = await transaction.sendBatch({ topicMessages: send as TopicMessages[] });
+        const topicMessages = send.map(({ topic, messages }) => ({ topic, messages: grouped(messages) }));
+        const acknowledged = await transaction.sendBatch({ topicMessages });
         for (const { topicName, partition, baseOffset } of acknowledged) {
-          lastOffset = Number(baseOffset);
-          this.#check(`${topicName}/${partition}`, lastOffset);
+          this.#check(`${topicName}/${partition}`, Number(baseOffset));
+          if (topicName === tellOf) lastOffset = Number(baseOffset);
         }
       });
     }

@@ -35,7 +35,7 @@ export class GithubList<T extends object> implements Behaviour {
     const headers = {
       "content-type": "application/json; charset=utf-8",
       "cache-control": `private, max-age=${this.maxAge}, s-maxage=${this.maxAge}`,
-      "x-poll-interval": "60",
+      "x-poll-interval": String(this.maxAge),
       "x-ratelimit-limit": "5000",
       "x-ratelimit-remaining": "4999",
       "x-ratelimit-reset": String(Math.floor(Date.now() / 1000) + 3600),

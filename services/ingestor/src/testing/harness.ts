@@ -85,9 +85,9 @@ export class Harness {
     return ingestor;
   }
 
-  async read(topic: string): Promise<LogRecord[]> {
+  async read(topic: string, partition = 0): Promise<LogRecord[]> {
     const records: LogRecord[] = [];
-    await readToEnd(this.log, { topic, partition: 0, offset: 0 }, (record) => records.push(record));
+    await readToEnd(this.log, { topic, partition, offset: 0 }, (record) => records.push(record));
     return records;
   }
 

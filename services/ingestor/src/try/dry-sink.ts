@@ -24,10 +24,10 @@ export class DrySink implements PollSink {
     const window = new DedupWindow(100_000);
     this.#known = known ?? {
       state: undefined,
-      stage: ({ records, deadLetters }) => ({
-        records: records.filter(({ id, hash }) => window.stage(id, hash)),
-        deadLetters,
-      }),
+      stage: ({ records, deadLetters }, beginsPage) => {
+        if (beginsPage === true) window.beginPage();
+        return { records: records.filter(({ id, hash }) => window.stage(id, hash)), deadLetters };
+      },
     };
     this.#most = most;
     // As if nothing were known of the answer: whoever tries wants to see one, not "not modified".
@@ -35,8 +35,8 @@ export class DrySink implements PollSink {
     this.state = this.#known.state === undefined ? undefined : state;
   }
 
-  stage(batch: Pick<ItemBatch, "records" | "deadLetters">): Found {
-    const found = this.#known.stage(batch);
+  stage(batch: Pick<ItemBatch, "records" | "deadLetters">, beginsPage?: boolean): Found {
+    const found = this.#known.stage(batch, beginsPage);
     this.duplicates += batch.records.length - found.records.length;
     return found;
   }

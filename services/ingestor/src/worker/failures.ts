@@ -3,6 +3,7 @@ import { describeError } from "@apispool/common/errors.js";
 import { toKafkaError } from "@apispool/kafka-log/retry.js";
 import { backoffMs } from "../backoff.js";
 import type { RetryConfig } from "../config/source-config.js";
+import { formatDuration } from "../config/units.js";
 import { PollError } from "../poll-error.js";
 
 /** While Kafka cannot be reached: work goes on within seconds of its return, and no remote API suffers from it. */
@@ -13,6 +14,11 @@ export interface Failure {
   readonly text: string;
   /** How long to wait before the next try, in milliseconds. */
   readonly pauseMs: number;
+}
+
+/** Whether the circuit is open after so many failures in a row: one careful request at a time, which is not repeated. */
+export function isOpen(failures: number, { openAfter }: Pick<RetryConfig, "openAfter">): boolean {
+  return failures >= openAfter;
 }
 
 /** What to make of a poll that failed, after so many failures in a row. */
@@ -26,9 +32,12 @@ export function judge(
   const limits = { firstMs: retry.initialMs, longestMs: retry.maxMs };
   if (error instanceof PollError) {
     const asked = error.retryAfterMs ?? 0;
-    if (failures >= retry.openAfter) {
-      // The circuit is open: one careful try at a time. A little jitter, so that sources of one API do not come together.
-      return { text: error.message, pauseMs: Math.max(retry.maxMs * (0.9 + 0.2 * random()), asked) };
+    if (isOpen(failures, retry)) {
+      // A little jitter, so that sources of one API do not come together.
+      const { openAfter, maxMs } = retry;
+      const polls = openAfter === 1 ? "the last poll has failed" : `${openAfter} or more polls in a row have failed`;
+      const text = `${error.message}; ${polls}, so only one request every ${formatDuration(maxMs)} is made now`;
+      return { text, pauseMs: Math.max(retry.maxMs * (0.9 + 0.2 * random()), asked) };
     }
     return { text: error.message, pauseMs: Math.max(backoffMs(failures, limits, random), asked) };
   }

@@ -7,7 +7,7 @@ import type { SourceParts } from "../poll/source-parts.js";
 import type { Clock } from "../schedule/clock.js";
 import { type Due, Schedule } from "../schedule/schedule.js";
 import { FencedError, OutdatedError, type SourceLog } from "../state/source-log.js";
-import { judge } from "./failures.js";
+import { isOpen, judge } from "./failures.js";
 import { type WorkerState, type WorkerStatus, newCounters } from "./worker-status.js";
 
 /** An API must not be able to put a source to sleep for a year. In milliseconds. */
@@ -218,7 +218,8 @@ export class Worker {
         );
       },
     };
-    const outcome = await pollSource({ config, parts, sink: sourceLog, signal: stop, now: clock.wall, events });
+    const probe = isOpen(counters.consecutiveFailures, config.retry);
+    const outcome = await pollSource({ config, parts, sink: sourceLog, signal: stop, now: clock.wall, events, probe });
     if (outcome.notModified) counters.notModified += 1;
     return outcome;
   }

@@ -1,0 +1,162 @@
+import { access, constants } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { parseArgs } from "node:util";
+import { namesFor } from "@apispool/kafka-log/topics.js";
+import { type Api, IngestBed } from "./ingest/bed.js";
+import { JavaProducer, kafkajsProducer } from "./ingest/producers.js";
+import { type Quiet, measureQuiet } from "./ingest/quiet.js";
+import { median, writeResults } from "./results.js";
+import { table } from "./table.js";
+
+const PER_PAGE = 1000;
+const SOURCE = "bench";
+/** Of what kafkajs does from memory. */
+const LEAST_RATIO = 0.9;
+/** In MB, with a thousand sources. */
+const MOST_MEMORY = 512;
+
+interface Row {
+  readonly name: string;
+  readonly seconds: number[];
+  /** Of the ingestor; undefined for the others. */
+  memory: number | undefined;
+  /** Processor time; the ingestor's start, of about a second, is in it. */
+  readonly cpu: number[];
+}
+
+/** Polling a fast API into Kafka, beside producers that have their records in memory. Gives what is wrong. */
+export async function benchIngest(self: NodeJS.Process, args: readonly string[]): Promise<string[]> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      records: { type: "string", default: "200000" },
+      bytes: { type: "string", default: "500" },
+      rounds: { type: "string", default: "3" },
+      sources: { type: "string", default: "1000" },
+      seconds: { type: "string", default: "60" },
+      only: { type: "string" },
+      profile: { type: "string" },
+    },
+  });
+  const [records, bytes, rounds] = [Number(values.records), Number(values.bytes), Number(values.rounds)];
+  const say = (text: string): void => console.log(`bench    │ ${text}`);
+  await using bed = await IngestBed.start(self, values.profile);
+  const problems: string[] = [];
+  const notMeasured = await missingRivals(self.env["PATH"] ?? "");
+  const rows = new Map<string, Row>();
+  if (values.only === undefined || values.only === "throughput") {
+    const java = await JavaProducer.prepare(bed.env, say);
+    if (typeof java === "string") notMeasured.unshift(`Kafka's producer-perf tool (${java})`);
+    say(`making ${records} records of ${bytes} bytes …`);
+    const api = await bed.startApi({ records, bytes, perPage: PER_PAGE });
+    for (let round = 1; round <= rounds; round += 1) {
+      const note = (name: string, seconds: number, usage?: { peakMemory?: number; cpu: number }): void => {
+        const row = rows.get(name) ?? { name, seconds: [], memory: undefined, cpu: [] };
+        rows.set(name, row);
+        row.seconds.push(seconds);
+        if (usage?.peakMemory !== undefined) row.memory = Math.max(row.memory ?? 0, usage.peakMemory);
+        if (usage !== undefined) row.cpu.push(usage.cpu);
+        say(`${round}/${rounds} ${name}: ${seconds.toFixed(2)} s`);
+      };
+      await bed.createTopic(`kafkajs-${round}`);
+      const kafkajs = await kafkajsProducer(bed.brokers, `kafkajs-${round}`, records, bytes);
+      note(KAFKAJS, kafkajs.seconds, kafkajs);
+      for (const shape of ["pages", "lines"] as const) {
+        const { seconds, usage } = await pollOnce(bed, api, shape, round, records);
+        note(shape === "pages" ? PAGES : LINES, seconds, usage);
+      }
+      if (typeof java !== "string") {
+        await bed.createTopic(`java-${round}`);
+        note(JAVA, await java.write(bed.brokers, `java-${round}`, records, bytes));
+      }
+    }
+    const timeOf = (name: string): number => median(rows.get(name)?.seconds ?? []);
+    for (const name of [PAGES, LINES]) {
+      const ratio = timeOf(KAFKAJS) / timeOf(name);
+      if (ratio < LEAST_RATIO) problems.push(`${name}: ${ratio.toFixed(2)} of kafkajs, ${LEAST_RATIO} is the goal`);
+    }
+    console.log(
+      `\n${throughputTable([...rows.values()], records, bytes)}\n\nNot measured: ${notMeasured.join("; ")}.\n`,
+    );
+  }
+  let quiet: Quiet | undefined;
+  if (values.only === undefined || values.only === "sources") {
+    quiet = await measureQuiet(bed, Number(values.sources), Number(values.seconds), say);
+    problems.push(...quiet.problems);
+    if (quiet.peakMemory >= MOST_MEMORY)
+      problems.push(`the ingestor took ${quiet.peakMemory.toFixed(0)} MB with many sources`);
+  }
+  const options = { records, bytes, rounds };
+  say(
+    `all figures are in ${await writeResults("ingest", { options, rows: [...rows.values()], quiet, notMeasured, problems })}`,
+  );
+  return problems;
+}
+
+const KAFKAJS = "kafkajs from memory, idempotent";
+const PAGES = "Apispool, JSON pages of 1,000";
+const LINES = "Apispool, one NDJSON answer";
+const JAVA = "Kafka's producer-perf tool (Java)";
+
+/** One poll by an ingestor that does nothing else: from the first request until the last record can be read. */
+async function pollOnce(bed: IngestBed, api: Api, shape: "pages" | "lines", round: number, records: number) {
+  const prefix = `ingest-${shape}-${round}`;
+  // A path of its own, so that the API can tell when it was asked first.
+  const path = `/${shape}/${round}`;
+  const paging = {
+    pagination: { type: "cursor", from: { body: "next" }, into: { query: "page" }, max_pages: 100_000 },
+  };
+  const common = { url: api.url + path, interval: "1h", timeout: "10m", max_bytes: "512MiB", autostart: true };
+  const shaped = shape === "pages" ? { records: "items", ...paging } : { format: "ndjson" };
+  const ingestor = await bed.startIngestor(prefix, { [SOURCE]: { ...common, ...shaped } });
+  try {
+    const ended = await bed.untilRecord(namesFor(prefix).records(SOURCE), records);
+    const started = (await api.seen()).asked[path]?.[0] ?? Number.NaN;
+    return { seconds: (ended - started) / 1000, usage: await ingestor.usage() };
+  } finally {
+    await ingestor.stop();
+  }
+}
+
+function throughputTable(rows: readonly Row[], records: number, bytes: number): string {
+  const kafkajs = median(rows.find(({ name }) => name === KAFKAJS)?.seconds ?? []);
+  const java = median(rows.find(({ name }) => name === JAVA)?.seconds ?? []);
+  return table(
+    ["", "× kafkajs", "× Java", "records/s", "MB/s", "seconds", "memory, MB", "CPU, s"],
+    rows.map(({ name, seconds, memory, cpu }) => {
+      const time = median(seconds);
+      return [
+        name,
+        (kafkajs / time).toFixed(2),
+        Number.isNaN(java) ? "–" : (java / time).toFixed(2),
+        Math.round(records / time).toLocaleString("en"),
+        ((records * bytes) / time / 1e6).toFixed(1),
+        time.toFixed(2),
+        memory?.toFixed(0) ?? "–",
+        cpu.length === 0 ? "–" : median(cpu).toFixed(1),
+      ];
+    }),
+  );
+}
+
+/** Rivals that are not part of this; they are named where they are not to be had. */
+async function missingRivals(path: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (const [name, program] of [
+    ["Telegraf", "telegraf"],
+    ["Benthos", "benthos"],
+  ] as const) {
+    const found = await Promise.all(
+      path.split(delimiter).map((folder) =>
+        access(join(folder, program), constants.X_OK).then(
+          () => true,
+          () => false,
+        ),
+      ),
+    );
+    missing.push(
+      found.includes(true) ? `${name} (on the PATH, but not part of this benchmark yet)` : `${name} (not on the PATH)`,
+    );
+  }
+  return missing;
+}
