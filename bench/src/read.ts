@@ -83,6 +83,12 @@ export async function benchRead(self: NodeJS.Process, args: readonly string[]): 
   ];
 
   const problems: string[] = [];
+  if (process.env["ONLY"] !== undefined)
+    measurements.splice(
+      0,
+      measurements.length,
+      ...measurements.filter((m) => process.env["ONLY"]?.split(",").includes(m.key)),
+    );
   const rows = measurements.map(({ key, name }): Row => ({ key, name, rounds: [] }));
   for (let round = 1; round <= rounds; round += 1) {
     for (const [i, measurement] of measurements.entries()) {

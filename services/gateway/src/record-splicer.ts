@@ -59,8 +59,8 @@ export interface Lines {
 export class RecordSplicer {
   readonly #ndjson: boolean;
   #any = false;
-  /** What the last batch took; the next one is mostly as large. */
-  #size = 0;
+  /** How much longer the last batch became as text; the next one is mostly alike. */
+  #growth = 1.2;
 
   constructor({ ndjson }: Lines) {
     this.#ndjson = ndjson;
@@ -69,7 +69,7 @@ export class RecordSplicer {
   /** The text for a batch's records, with `head` before it. */
   batch(batch: Batch, head: string): Buffer {
     const { bytes } = batch;
-    const writer = new JsonWriter(this.#size + (this.#size >> 4) + head.length * 3);
+    const writer = new JsonWriter(Math.ceil(bytes.length * this.#growth * 1.05) + head.length * 3 + 2 * FRAME);
     writer.text(head);
     const fields = new Fields(bytes);
     batch.forEachRecord((from, end) => {
@@ -87,7 +87,7 @@ export class RecordSplicer {
       }
       if (this.#ndjson) writer.byte(LF);
     });
-    this.#size = writer.length;
+    if (bytes.length > 10 * FRAME) this.#growth = writer.length / bytes.length;
     return writer.done();
   }
 }
