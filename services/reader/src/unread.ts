@@ -46,6 +46,8 @@ export interface UnreadOptions {
   readonly waitMs: number;
   /** Go on with new records as they come, until the signal. */
   readonly follow: boolean;
+  /** Chunks tell every place, not only those that reading has left behind. */
+  readonly wholeCursor: boolean;
   /** How long a live tail waits for Kafka to come back, in milliseconds. */
   readonly outageMs: number;
   /** The partitions that there are now, as they were `maxAgeMs` ago at most. */
@@ -114,6 +116,7 @@ class Reading {
     this.#gaps = [...gaps];
     // A gap that was found before the fetch is read past with its first chunk.
     for (const place of from) {
+      if (options.wholeCursor) this.#moved.add(keyOf(place));
       if (gaps.some((gap) => gap.source === place.source && gap.partition === place.partition))
         this.#moved.add(keyOf(place));
     }
@@ -182,6 +185,7 @@ class Reading {
         this.#gaps.push(recreatedGap(known));
         this.#moved.add(key);
       }
+      if (this.#options.wholeCursor) this.#moved.add(key);
       added.push({ ...partition, offset });
     }
     const keys = new Set(there.map(keyOf));
