@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { namesFor } from "@apispool/kafka-log/topics.js";
 import { Followers } from "./follow/followers.js";
 import { PacedWriter } from "./follow/paced-writer.js";
+import { busyCores } from "./machine.js";
 import { writeResults } from "./results.js";
 import { table } from "./table.js";
 import { TestBed } from "./test-bed.js";
@@ -32,6 +33,8 @@ interface Row {
   /** Of the reader, seconds of processor time for each second. */
   readonly cpu: number;
   readonly memory: number;
+  /** Cores that other work took just before. */
+  readonly busyBefore: number;
 }
 
 /** From append to a follower's receipt: one follower, and very many. Gives what is wrong. */
@@ -59,6 +62,7 @@ export async function benchLatency(self: NodeJS.Process, args: readonly string[]
     // What comes first is compiled first.
     await writer.write({ records: Math.ceil(perSecond * 2), perSecond, bytes });
     await followers.until(Math.ceil(perSecond * 2), 20_000);
+    const busyBefore = await busyCores();
     await followers.begin();
     const before = (await bed.usages())["reader"];
     const {
@@ -82,6 +86,7 @@ export async function benchLatency(self: NodeJS.Process, args: readonly string[]
       perMessage: report.records / report.messages,
       cpu: ((after?.cpu ?? Number.NaN) - (before?.cpu ?? 0)) / took,
       memory: after?.peakMemory ?? Number.NaN,
+      busyBefore,
     };
     rows.push(row);
     say(
@@ -121,7 +126,7 @@ export async function benchLatency(self: NodeJS.Process, args: readonly string[]
     const row = await measure(all, many, rate);
     if (row.p99 < MOST_P99_OF_MANY && row.whole) held = rate;
     // Beyond what the machine can carry it only gets worse.
-    else break;
+    else if (values.profile === undefined) break;
   }
   if (held === 0) problems.push(`with ${many} followers p99 was never less than ${MOST_P99_OF_MANY} ms`);
   await all.stop();
@@ -146,6 +151,7 @@ function latencyTable(rows: readonly Row[]): string {
     "records a message",
     "reader's CPU",
     "reader's peak, MB",
+    "other work, cores",
   ];
   const lines = rows.map((row) => [
     String(row.followers),
@@ -159,6 +165,7 @@ function latencyTable(rows: readonly Row[]): string {
     row.perMessage.toFixed(1),
     row.cpu.toFixed(2),
     row.memory.toFixed(0),
+    row.busyBefore.toFixed(1),
   ]);
   return table(head, lines);
 }

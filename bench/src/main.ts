@@ -1,3 +1,5 @@
+import { benchBacklog } from "./backlog.js";
+import { benchIdle } from "./idle.js";
 import { benchIngest } from "./ingest.js";
 import { benchLatency } from "./latency.js";
 import { benchRead } from "./read.js";
@@ -9,6 +11,8 @@ const benches: Readonly<Record<string, Bench>> = {
   read: benchRead,
   ingest: benchIngest,
   latency: benchLatency,
+  backlog: benchBacklog,
+  idle: benchIdle,
 };
 
 const [first = "read", ...rest] = process.argv.slice(2);
