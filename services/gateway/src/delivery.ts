@@ -154,15 +154,22 @@ export class Delivery {
         call.close();
       }),
     );
+    let any = false;
     try {
       for (;;) {
         const batch = await call.next();
         if (batch === undefined) return;
         yield batch;
+        any ||= !batch.empty;
         progress.handedOver(batch.cursor);
       }
     } finally {
       call.detach();
+      // Where nothing was delivered nothing has to be known, and the connection is left in peace.
+      if (!any) {
+        receipt.release?.();
+        call.close();
+      }
     }
   }
 
