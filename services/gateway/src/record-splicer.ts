@@ -79,8 +79,8 @@ const framings = {
 export class RecordSplicer {
   readonly #framing: Framing;
   #any = false;
-  /** What the last batch took; the next one is mostly as large. */
-  #size = 0;
+  /** How much longer the last batch became as text; the next one is mostly alike. */
+  #growth = 1.2;
 
   constructor(form: keyof typeof framings) {
     this.#framing = framings[form];
@@ -91,7 +91,8 @@ export class RecordSplicer {
     const { bytes } = batch;
     const { oneLine: lines, before, between, after, across } = this.#framing;
     if (!across) this.#any = false;
-    const writer = new JsonWriter(this.#size + (this.#size >> 4) + head.length * 3);
+    const around = (head.length + tail.length) * 3 + 2 * FRAME;
+    const writer = new JsonWriter(Math.ceil(bytes.length * this.#growth * 1.05) + around);
     writer.text(head);
     const fields = new Fields(bytes);
     batch.forEachRecord((from, end) => {
@@ -107,8 +108,8 @@ export class RecordSplicer {
       }
       writer.all(after);
     });
+    if (bytes.length > 10 * FRAME) this.#growth = writer.length / bytes.length;
     writer.text(tail);
-    this.#size = writer.length;
     return writer.done();
   }
 }
@@ -295,14 +296,14 @@ const DIGIT_0 = 0x30;
 const DIGIT_9 = 0x39;
 const QUOTE = 0x22;
 
-/** The day that was last written, with its text: records that follow each other are mostly of the same one. */
-let day = { number: 0, text: Buffer.from("1970-01-01T") };
-
 /** A google.protobuf.Timestamp, and its text. */
 class Time {
   known = false;
   #seconds = 0;
   #nanos = 0;
+  /** The day that was last written: records that follow each other are mostly of the same one. */
+  #day = 0;
+  #dayText = Buffer.from("1970-01-01T");
 
   /** False for what is out of the ordinary. */
   read(bytes: Buffer, from: number, end: number): boolean {
@@ -328,13 +329,14 @@ class Time {
       writer.all(text.none);
       return;
     }
-    const number = Math.floor(this.#seconds / 86_400);
-    if (number !== day.number) {
-      day = { number, text: Buffer.from(new Date(number * 86_400_000).toISOString().slice(0, 11)) };
+    const day = Math.floor(this.#seconds / 86_400);
+    if (day !== this.#day) {
+      this.#day = day;
+      this.#dayText = Buffer.from(new Date(day * 86_400_000).toISOString().slice(0, 11));
     }
-    const second = this.#seconds - number * 86_400;
+    const second = this.#seconds - day * 86_400;
     writer.byte(QUOTE);
-    writer.all(day.text);
+    writer.all(this.#dayText);
     writer.digits((second / 3600) | 0, 2);
     writer.byte(COLON);
     writer.digits(((second / 60) | 0) % 60, 2);
