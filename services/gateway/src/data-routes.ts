@@ -13,6 +13,7 @@ import type { Routes } from "./router.js";
 import { StreamedAnswer } from "./streamed-answer.js";
 import { type Form, dataFieldName, forms, inForm, lastEventIdHeader } from "./tail-query.js";
 import { renameFields } from "./upstream-error.js";
+import { Wanted } from "./wanted.js";
 
 const mediaTypes = ["application/json", "application/x-ndjson", "text/event-stream"] as const;
 
@@ -76,6 +77,7 @@ async function deliver(exchange: Exchange, asked: DataQuery, form: Form, options
   const encoding = encodingFor(req.headers["accept-encoding"]);
   const lastEventId = req.headers[lastEventIdHeader]?.toString();
   const query = inForm(asked, form, lastEventId);
+  const wanted = new Wanted();
   const batches = named(
     delivery.fetch(query.request, {
       signal,
@@ -83,12 +85,18 @@ async function deliver(exchange: Exchange, asked: DataQuery, form: Form, options
       log,
       receipt: (how) => exchange.receipt(how),
       confirmWritten: exchange.confirmWritten,
+      wanted: () => wanted.ask(),
     }),
     (field) => dataFieldName(field, query, lastEventId),
   );
   if (form === "events") {
     const writer = new EventDataWriter();
-    await serveEvents(exchange, batches, (batch) => writer.batch(batch), { encoding, stallTimeoutMs, heartbeatMs });
+    await serveEvents(exchange, batches, (batch) => writer.batch(batch), {
+      encoding,
+      stallTimeoutMs,
+      heartbeatMs,
+      wanted,
+    });
     return;
   }
   const live = query.request.follow;

@@ -1,11 +1,12 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { Code } from "@connectrpc/connect";
 import type { Encoding } from "./accept-encoding.js";
 import { eventText, heartbeatText, retryText } from "./event-text.js";
 import type { Exchange } from "./exchange.js";
 import { problemOf } from "./problem.js";
-import { noteFailure } from "./router.js";
+import { cutOff, noteFailure } from "./router.js";
+import { isSilent } from "./silent-peer.js";
 import { StreamedAnswer } from "./streamed-answer.js";
+import type { Wanted } from "./wanted.js";
 
 export interface EventStreamOptions {
   readonly encoding: Encoding;
@@ -13,6 +14,8 @@ export interface EventStreamOptions {
   readonly stallTimeoutMs: number;
   /** How long nothing may be said, in milliseconds; then a comment is. */
   readonly heartbeatMs: number;
+  /** Somebody else would like to have what the stream holds. */
+  readonly wanted?: Wanted;
 }
 
 /** How long a client is to wait before it connects again after an ordinary end, in milliseconds. */
@@ -39,12 +42,12 @@ export async function serveEvents<T>(
   textOf: (item: T) => string | Uint8Array,
   options: EventStreamOptions,
 ): Promise<void> {
-  const { encoding, stallTimeoutMs, heartbeatMs } = options;
+  const { encoding, stallTimeoutMs } = options;
   const answer = new StreamedAnswer(exchange, { head: eventStreamHead, encoding, stallTimeoutMs, live: true });
   const iterator = items[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const next = await nextOf(iterator, heartbeatMs, answer);
+      const next = await nextOf(iterator, exchange, answer, options);
       if ("error" in next) {
         if (exchange.closed) throw next.error;
         await fail(exchange, answer, next.error);
@@ -65,19 +68,44 @@ export async function serveEvents<T>(
 /** The next item, or what was wrong with it; in the meantime the connection is kept alive. */
 async function nextOf<T>(
   iterator: AsyncIterator<T>,
-  heartbeatMs: number,
+  exchange: Exchange,
   answer: StreamedAnswer,
+  { heartbeatMs, wanted }: EventStreamOptions,
 ): Promise<IteratorResult<T> | { readonly error: unknown }> {
-  const next = iterator.next().catch((error: unknown) => ({ error }));
+  let item: IteratorResult<T> | { readonly error: unknown } | undefined;
+  let wake: (() => void) | undefined;
+  const arrived = (what: typeof item): void => {
+    item = what;
+    wake?.();
+  };
+  iterator.next().then(arrived, (error: unknown) => arrived({ error }));
   for (;;) {
-    const over = new AbortController();
-    const quiet = sleep(heartbeatMs, undefined, { signal: over.signal }).catch(() => undefined);
-    const item = await Promise.race([next, quiet]);
-    over.abort();
+    let asked = false;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      timer = setTimeout(resolve, heartbeatMs);
+      if (wanted !== undefined) {
+        wanted.listener = () => {
+          asked = true;
+          resolve();
+        };
+      }
+      if (item !== undefined) resolve();
+    });
+    clearTimeout(timer);
+    if (wanted !== undefined) wanted.listener = undefined;
     if (item !== undefined) return item;
     // Before the first item nobody knows yet that it will be a stream.
-    if (answer.begun) await answer.write(heartbeatText);
+    if (!answer.begun) continue;
+    await answer.write(heartbeatText);
+    if (asked) void leaveIfSilent(exchange);
   }
+}
+
+/** What nobody takes any more must not keep others from it. Never rejects. */
+async function leaveIfSilent(exchange: Exchange): Promise<void> {
+  if (await isSilent(exchange)) cutOff(exchange);
 }
 
 async function fail(exchange: Exchange, answer: StreamedAnswer, thrown: unknown): Promise<void> {
