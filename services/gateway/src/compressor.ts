@@ -11,7 +11,7 @@ import type { Coding } from "./accept-encoding.js";
 
 /**
  * Compresses an answer piece by piece; each piece comes out whole, so that whoever reads along has it at once. The windows
- * are small, because a live tail keeps its own for as long as it lives: about 300 KB each.
+ * are small, because a live tail keeps its own for as long as it lives: 300 KB each, with br 700 KB.
  */
 export class Compressor {
   readonly #stream: Gzip | BrotliCompress | ZstdCompress;
@@ -82,12 +82,18 @@ function streamOf(coding: Exclude<Coding, "identity">): [Gzip | BrotliCompress |
       const params = {
         [constants.BROTLI_PARAM_QUALITY]: 4,
         [constants.BROTLI_PARAM_LGWIN]: 17,
+        [constants.BROTLI_PARAM_LGBLOCK]: 16,
         [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
       };
       return [createBrotliCompress({ params }), constants.BROTLI_OPERATION_FLUSH];
     }
     case "zstd": {
-      const params = { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_windowLog]: 17 };
+      const params = {
+        [constants.ZSTD_c_compressionLevel]: 3,
+        [constants.ZSTD_c_windowLog]: 17,
+        [constants.ZSTD_c_hashLog]: 15,
+        [constants.ZSTD_c_chainLog]: 15,
+      };
       return [createZstdCompress({ params }), constants.ZSTD_e_flush];
     }
   }

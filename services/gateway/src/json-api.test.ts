@@ -275,6 +275,13 @@ describe("the JSON API", () => {
     const options = await fetch(`${harness.url}/data`, { method: "OPTIONS" });
     expect([options.status, options.headers.get("allow")]).toEqual([204, "GET, HEAD, OPTIONS, POST"]);
     expect((await fetch(`${harness.url}/livez`)).status).toBe(200);
+    const client = new RawClient({
+      port: harness.port,
+      request: "OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+    });
+    await client.over();
+    expect(client.received.toString()).toMatch(/^HTTP\/1.1 204 [^]*\r\nallow: DELETE, GET, HEAD, OPTIONS, POST\r\n/);
+    client.die();
   });
 
   it("turns an upstream error before the first record into a problem", async () => {
