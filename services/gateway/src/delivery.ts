@@ -170,20 +170,29 @@ export class Delivery {
       recipient.confirmWritten,
       () => ACKNOWLEDGE_EVERY_MS,
     );
-    this.#pending.track(
-      receipt.outcome.then(async (outcome) => {
-        await (outcome === "received" ? progress.received() : progress.end());
-        call.close();
-      }),
-    );
+    let end = "";
+    const settling = receipt.outcome.then(async (outcome) => {
+      if (outcome !== "received" || end !== "") await progress.end();
+      else await progress.received();
+      if (outcome === "received" && end !== "") await this.#acknowledge(reader, end, recipient);
+      call.close();
+    });
+    this.#pending.track(settling);
     let any = false;
     try {
       for (;;) {
         const batch = await call.next();
-        if (batch === undefined) return;
+        if (batch === undefined) {
+          // As much as was asked for has been given. Nobody holds the reader any more, so who comes next waits here.
+          this.#pending.add(reader, receipt);
+          this.#pending.acknowledging(reader, settling);
+          return;
+        }
         yield batch;
         any ||= !batch.empty;
-        progress.handedOver(batch.cursor);
+        // A PING that meets a client which is just closing would turn its orderly end into a reset.
+        if (batch.complete) end = batch.cursor;
+        else progress.handedOver(batch.cursor);
       }
     } finally {
       call.detach();

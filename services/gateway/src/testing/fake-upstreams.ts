@@ -157,7 +157,7 @@ export class FakeReader {
       left -= at - from;
       sent += at - from;
       this.sent += at - from;
-      const complete = !request.follow && (at >= this.log.length || left === 0);
+      const complete = left === 0 || (!request.follow && at >= this.log.length);
       yield create(FetchUnreadResponseSchema, {
         gaps: this.gaps.splice(0),
         records: this.log.slice(from, at).map((json, index) => recordOf(json, from + index)),
