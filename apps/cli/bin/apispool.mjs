@@ -1,16 +1,18 @@
 #!/usr/bin/env node
-// `npx apispool …`: builds what is missing, then runs the command on the Node that the packages bring.
+// `npx apispool …`: sets up what is missing, then runs the command on the Node that the packages bring.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { build, fail, install, pinnedNode, root, run } from "../../../tools/setup.mjs";
 
+const args = process.argv.slice(2);
 const main = join(root, "apps", "cli", "dist", "main.js");
-if (!existsSync(main) || !existsSync(pinnedNode())) {
-  try {
-    await install();
-    await build();
-  } catch (error) {
-    fail(error);
-  }
+try {
+  await install();
+  // What is to be started is built anew, as `npm start` does.
+  if (args[0] === "up" || !existsSync(main)) await build();
+} catch (error) {
+  fail(error);
 }
-process.exit(await run(pinnedNode(), [main, ...process.argv.slice(2)], { cwd: process.cwd() }));
+// By the end of the IPC channel `up` learns that this process is gone, whatever ended it.
+const stdio = ["inherit", "inherit", "inherit", ...(args[0] === "up" ? ["ipc"] : [])];
+process.exit(await run(pinnedNode(), [main, ...args], { cwd: process.cwd(), stdio }));
