@@ -55,9 +55,9 @@ export function inWords(error: unknown, url: string): string {
   if (!(error instanceof ConnectError)) return printable(describeError(error));
   // With a reason it is the gateway that speaks, and knows best.
   if (reasonOf(error) !== undefined) return printable(error.rawMessage);
-  const system = systemCode(error);
-  if (system !== undefined || error.code === Code.Unavailable) {
-    return `cannot reach Apispool at ${url} (${reasonInWords(system) ?? printable(error.rawMessage)}); "apispool up" starts it here, --url or APISPOOL_URL says where else it is`;
+  const lost = connectionTrouble(error);
+  if (lost !== undefined) {
+    return `cannot reach Apispool at ${url} (${lost}); "apispool up" starts it here, --url or APISPOOL_URL says where else it is`;
   }
   switch (error.code) {
     case Code.Unimplemented:
@@ -81,8 +81,13 @@ const systemWords: Readonly<Record<string, string>> = {
   EPIPE: "the connection was closed",
 };
 
-function reasonInWords(code: string | undefined): string | undefined {
-  return code === undefined ? undefined : (systemWords[code] ?? code);
+/** What is wrong with the connection; undefined where it is something else that is wrong. */
+export function connectionTrouble(error: unknown): string | undefined {
+  if (!(error instanceof ConnectError) || reasonOf(error) !== undefined) return undefined;
+  const system = systemCode(error);
+  if (system !== undefined) return systemWords[system] ?? system;
+  if (/^http\/2 stream closed|^The session/.test(error.rawMessage)) return "the connection was closed";
+  return error.code === Code.Unavailable ? printable(error.rawMessage) : undefined;
 }
 
 /** The operating system's or OpenSSL's code at the bottom of an error. */

@@ -2,6 +2,7 @@ import { type Client, ConnectError, createClient } from "@connectrpc/connect";
 import { Http2SessionManager, createConnectTransport } from "@connectrpc/connect-node";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
+import { reasonOf } from "@apispool/common/errors.js";
 import { gatewayFailure } from "./failure.js";
 import { cliSettingsFromEnv } from "./settings.js";
 import type { Surroundings } from "./surroundings.js";
@@ -28,13 +29,17 @@ export async function withGateway(
   const sessions = new Http2SessionManager(url, { pingIntervalMs: pingMs, pingTimeoutMs: pingMs });
   const transport = createConnectTransport({ httpVersion: "2", baseUrl: url, sessionManager: sessions });
   const signal = around.interruption();
+  let breaking = false;
   try {
     const [worker, data] = [createClient(WorkerControl, transport), createClient(DataReader, transport)];
     await work({ url, worker, data, signal });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw error instanceof ConnectError ? gatewayFailure(error, url) : error;
+    if (!(error instanceof ConnectError)) throw error;
+    breaking = reasonOf(error) === undefined;
+    throw gatewayFailure(error, url);
   } finally {
-    sessions.abort();
+    // A connection that is just breaking would then break with nobody listening; it keeps nothing alive.
+    if (!breaking) sessions.abort();
   }
 }

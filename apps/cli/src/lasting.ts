@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { RetryInfoSchema } from "@apispool/contracts/google/rpc/error_details_pb.js";
-import { inWords, passes } from "./failure.js";
+import { connectionTrouble, inWords, passes } from "./failure.js";
 import type { Gateway } from "./gateway.js";
 
 export interface LastingOptions {
@@ -40,7 +40,8 @@ export async function* lasting<T>(
       broken = error;
     }
     signal.throwIfAborted();
-    if (!away) say(`the connection to ${url} is lost (${cause(broken, url)}); trying again`);
+    if (!away)
+      say(`the connection to ${url} is lost (${connectionTrouble(broken) ?? inWords(broken, url)}); trying again`);
     away = true;
     try {
       // Not all at once when a gateway comes back: up to a half more.
@@ -49,10 +50,6 @@ export async function* lasting<T>(
       signal.throwIfAborted();
     }
   }
-}
-
-function cause(error: unknown, url: string): string {
-  return /^cannot reach Apispool at .* \((.*)\);/.exec(inWords(error, url))?.[1] ?? inWords(error, url);
 }
 
 /** What the gateway says itself of when it is worth trying again; milliseconds. */

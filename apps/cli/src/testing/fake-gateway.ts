@@ -136,7 +136,9 @@ export class FakeGateway {
         this.#known(request.sources);
         const { to } = request;
         if (to.case === "offsets") return { positions: to.value.positions };
-        return { positions: [{ source: "quakes", partition: 0, offset: to.case === "latest" ? BigInt(this.log.length) : 0n }] };
+        return {
+          positions: [{ source: "quakes", partition: 0, offset: to.case === "latest" ? BigInt(this.log.length) : 0n }],
+        };
       },
       getReader: ({ reader }) => ({ reader: this.#reader(reader) }),
       listReaders: () => ({ readers: this.readers }),
@@ -158,7 +160,9 @@ export class FakeGateway {
   }
 
   #set(names: readonly string[], desiredState: DesiredState) {
-    const sources = this.#known(names).map((status) => ({ ...status, desiredState, changed: status.desiredState !== desiredState }));
+    const sources = this.#known(names).map((status) => ({ ...status, changed: status.desiredState !== desiredState }));
+    const set = sources.map(({ source }) => source);
+    this.statuses = this.statuses.map((status) => (set.includes(status.source) ? { ...status, desiredState } : status));
     return { sources };
   }
 
