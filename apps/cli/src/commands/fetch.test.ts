@@ -4,7 +4,7 @@ import { AckMode } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { rpcError } from "@apispool/common/errors.js";
 import { OutputClosed } from "../surroundings.js";
 import { FakeGateway, cursorOf, expiredGap } from "../testing/fake-gateway.js";
-import { TestSurroundings } from "../testing/run.js";
+import { TestSurroundings, until } from "../testing/run.js";
 
 describe("apispool fetch", () => {
   let gateway: FakeGateway;
@@ -38,9 +38,8 @@ describe("apispool fetch", () => {
   });
 
   it("hands on what it is told", async () => {
-    const { out } = await around.run(
-      ...["fetch", "--reader", "me", "--source", "quakes", "--limit", "1", "--wait", "1.5s", "--start", "earliest"],
-    );
+    const args = "fetch --reader me --source quakes --limit 1 --wait 1.5s --start earliest".split(" ");
+    const { out } = await around.run(...args);
     expect(ids(out)).toEqual(["q0"]);
     expect(gateway.fetches).toMatchObject([
       {
@@ -118,9 +117,9 @@ describe("apispool fetch", () => {
     let writes = 0;
     around.onWrite = async () => {
       writes += 1;
-      while (writes === 2 && !around.errText.includes("2 records …")) await new Promise((r) => setTimeout(r, 10));
+      if (writes === 2) await until(() => around.errText.includes("2 records …"));
     };
     const { err } = await around.run("fetch");
-    expect(err).toMatch(/^(\r\u001B\[K2 records …)+\r\u001B\[K$/);
+    expect(err.replaceAll("\r\u001B[K", "⌫")).toMatch(/^(⌫2 records …)+⌫$/);
   });
 });

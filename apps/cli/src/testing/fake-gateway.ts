@@ -161,8 +161,8 @@ export class FakeGateway {
 
   #set(names: readonly string[], desiredState: DesiredState) {
     const sources = this.#known(names).map((status) => ({ ...status, changed: status.desiredState !== desiredState }));
-    const set = sources.map(({ source }) => source);
-    this.statuses = this.statuses.map((status) => (set.includes(status.source) ? { ...status, desiredState } : status));
+    const set = new Set(sources.map(({ source }) => source));
+    this.statuses = this.statuses.map((status) => (set.has(status.source) ? { ...status, desiredState } : status));
     return { sources };
   }
 
