@@ -40,6 +40,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
       upstreamHealth,
       maxBodyBytes: config.maxBodyBytes,
       stallTimeoutMs: config.deliveryTimeoutMs,
+      heartbeatMs: config.heartbeatMs,
     }),
   );
   const serve = connectRoutes({
