@@ -1,7 +1,7 @@
 import { FollowProgress } from "@apispool/common/follow-progress.js";
 import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
-import { type FetchUnreadResponse, GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
-import { nameOfEnum } from "@apispool/gateway/json-text.js";
+import type { FetchUnreadResponse } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { gapJson } from "@apispool/gateway/data-text.js";
 import { Failure, inWords } from "./failure.js";
 import type { Gateway } from "./gateway.js";
 import { printable } from "./printable.js";
@@ -46,8 +46,8 @@ export class Delivery {
 
   async deliver(batch: FetchUnreadResponse): Promise<void> {
     const { around, gateway, line, say } = this.#options;
-    for (const { source, partition, fromOffset, toOffset, reason, detail } of batch.gaps) {
-      const why = nameOfEnum(GapReason, reason).toLowerCase();
+    for (const { source, partition, fromOffset, toOffset, reason, detail } of batch.gaps.map(gapJson)) {
+      const why = reason.toLowerCase();
       say(`gap in ${source}/${partition}, offsets ${fromOffset} to ${toOffset} (${why}): ${printable(detail)}`);
     }
     if (batch.records.length > 0) await around.write(linesOf(batch, line), gateway.signal);

@@ -10,7 +10,3 @@ export function positionTable(positions: readonly Position[], paint: Paint): str
   const rows = positions.map(({ source, partition, offset }) => [printable(source), String(partition), String(offset)]);
   return table([head, ...rows], [1, 2]);
 }
-
-export function positionsJson(positions: readonly Position[]) {
-  return positions.map(({ source, partition, offset }) => ({ source, partition, offset: Number(offset) }));
-}

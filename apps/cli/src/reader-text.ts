@@ -1,6 +1,6 @@
 import type { Reader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { countJson, positionJson } from "@apispool/gateway/data-text.js";
 import type { Paint } from "./colours.js";
-import { positionsJson } from "./position-text.js";
 import { printable } from "./printable.js";
 import { fromNow, isoTime } from "./times.js";
 
@@ -18,13 +18,14 @@ export function readerCells(reader: Reader, paint: Paint, now: number): string[]
   ];
 }
 
+/** A reader as `GET /data/readers/{name}` gives it. */
 export function readerJson({ name, positions, unread, unreadIsEstimate, oldestUnreadAt, lastActivityAt }: Reader) {
   return {
     name,
-    unread: Number(unread),
+    positions: positions.map(positionJson),
+    unread: countJson(unread),
     unreadIsEstimate,
     oldestUnreadAt: isoTime(oldestUnreadAt),
     lastActivityAt: isoTime(lastActivityAt),
-    positions: positionsJson(positions),
   };
 }

@@ -118,7 +118,7 @@ quakes          0      42
         "SOURCE  PARTITION  OFFSET\nquakes          0       0\n",
       );
       expect((await around.run("seek", "me", "--to", "earliest", "--json")).out).toBe(
-        '{"reader":"me","positions":[{"source":"quakes","partition":0,"offset":0}]}\n',
+        '{"positions":[{"source":"quakes","partition":0,"offset":0}]}\n',
       );
     });
   });

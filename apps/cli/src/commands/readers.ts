@@ -24,7 +24,7 @@ function listCommand({ around, paint }: Context) {
     .description(
       "Lists the readers: how many records each has not acknowledged, and since when the oldest of them waits.",
     )
-    .addOption(jsonOption("the readers as JSON"))
+    .addOption(jsonOption("the readers as `GET /data/readers` gives them"))
     .addOption(urlOption())
     .action(async ({ json, url }) =>
       withGateway({ url }, around, async ({ data, signal }) => {
@@ -45,7 +45,7 @@ function showCommand({ around, paint }: Context) {
     .summary("where one reader stands")
     .description("Tells where one reader stands, partition by partition.")
     .argument("<reader>", "the reader's name")
-    .addOption(jsonOption("the reader as JSON"))
+    .addOption(jsonOption("the reader as `GET /data/readers/{name}` gives it"))
     .addOption(urlOption())
     .action(async (name, { json, url }) =>
       withGateway({ url }, around, async ({ data, signal }) => {

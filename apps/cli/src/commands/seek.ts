@@ -1,11 +1,12 @@
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Position, SeekRequestSchema } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { positionJson } from "@apispool/gateway/data-text.js";
 import type { Context } from "../context.js";
 import { withGateway } from "../gateway.js";
 import { jsonOption, sourceOption, urlOption } from "../options.js";
 import { type Place, parsePlace, placeInit } from "../places.js";
-import { positionTable, positionsJson } from "../position-text.js";
+import { positionTable } from "../position-text.js";
 
 type Offset = Pick<Position, "source" | "partition" | "offset">;
 
@@ -32,14 +33,14 @@ export function seekCommand({ around, paint }: Context) {
     )
     .addOption(new Option("-c, --cursor <cursor>", "to behind a cursor of this reader").conflicts(["source"]))
     .addOption(sourceOption("with --to: move in these sources only"))
-    .addOption(jsonOption("the positions as JSON"))
+    .addOption(jsonOption("the positions as `POST /data/seek` gives them"))
     .addOption(urlOption())
     .action(async (reader, { to, offset, cursor, source: sources = [], json, url }, command) => {
       const place = placeOf(to, offset, cursor);
       if (place === undefined) return command.error("error: where to? One of --to, --offset and --cursor is needed");
       await withGateway({ url }, around, async ({ data, signal }) => {
         const { positions } = await data.seek({ reader, sources, to: place }, { signal });
-        if (json === true) around.out(JSON.stringify({ reader, positions: positionsJson(positions) }));
+        if (json === true) around.out(JSON.stringify({ positions: positions.map(positionJson) }));
         else for (const line of positionTable(positions, paint())) around.out(line);
       });
     });
