@@ -6,12 +6,14 @@ import { build, fail, install, pinnedNode, root, run } from "../../../tools/setu
 
 const args = process.argv.slice(2);
 const main = join(root, "apps", "cli", "dist", "main.js");
-try {
-  await install();
-  // What is to be started is built anew, as `npm start` does.
-  if (args[0] === "up" || !existsSync(main)) await build();
-} catch (error) {
-  fail(error);
+// What is to be started is set up anew, as by `npm start`. Nothing else is: it may be running from these very files.
+if (args[0] === "up" || !existsSync(main) || !existsSync(pinnedNode())) {
+  try {
+    await install();
+    await build();
+  } catch (error) {
+    fail(error);
+  }
 }
 // By the end of the IPC channel `up` learns that this process is gone, whatever ended it.
 const stdio = ["inherit", "inherit", "inherit", ...(args[0] === "up" ? ["ipc"] : [])];
