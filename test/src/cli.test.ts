@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { root } from "./harness/paths.js";
 import { type TestStack, startTestStack, withoutSettings } from "./harness/stack.js";
 import { Upstream } from "./support/upstream.js";
 import { eventually } from "./support/wait.js";
+
+// Every call is two processes, and a busy machine takes seconds for each.
+jest.setTimeout(180_000);
 
 /** The real program, as `npx apispool` starts it, on the real services and a real Kafka. */
 describe("apispool, as a person types it", () => {
