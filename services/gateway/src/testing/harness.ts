@@ -19,7 +19,7 @@ export class Harness {
       {
         host: "127.0.0.1",
         port: 0,
-        readerAddress,
+        readers: [{ kind: "address", address: readerAddress }],
         ingestorAddress,
         deliveryTimeoutMs: 30_000,
         deliveryIdleMs: 1000,
