@@ -210,7 +210,8 @@ export class Delivery {
   }
 
   #call(request: FetchUnreadRequest, recipient: Recipient): Call {
-    return new Call(this.#reader, request, recipient, this.#leaseMs);
+    const beforeAnother = async (): Promise<void> => this.#earlier(nameOf(request));
+    return new Call(this.#reader, request, recipient, { leaseMs: this.#leaseMs, beforeAnother });
   }
 }
 
@@ -226,7 +227,7 @@ class Call {
     upstream: Upstream<typeof DataReader>,
     request: FetchUnreadRequest,
     recipient: Recipient,
-    leaseMs: number,
+    { leaseMs, beforeAnother }: { readonly leaseMs: number; readonly beforeAnother: () => Promise<void> },
   ) {
     this.#upstream = upstream;
     this.#signal = recipient.signal;
@@ -236,6 +237,7 @@ class Call {
     const leased = request.ack === AckMode.LEASE;
     this.#messages = upstream.openStream(DataReader.method.fetchUnread, request, {
       signal: this.#life.signal,
+      beforeAnother,
       headers: { "x-request-id": recipient.requestId },
       // A lease has to outlive the client's deadline: its evidence may come with the last millisecond.
       ...(recipient.timeoutMs === undefined

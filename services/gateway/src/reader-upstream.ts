@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { DescMessage, DescMethodServerStreaming, MessageShape } from "@bufbuild/protobuf";
 import { Code, type Transport, createClient } from "@connectrpc/connect";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
@@ -72,6 +73,7 @@ class PooledStream<I extends DescMessage> implements Messages {
   readonly #readers: Readers;
   readonly #open: (member: Member) => MessageStream;
   readonly #signal: AbortSignal;
+  readonly #beforeAnother: (() => Promise<void>) | undefined;
   readonly #name: string;
   readonly #tried = new Set<Member>();
   #ending: () => void = () => {};
@@ -87,6 +89,7 @@ class PooledStream<I extends DescMessage> implements Messages {
   ) {
     this.#readers = readers;
     this.#signal = options.signal;
+    this.#beforeAnother = options.beforeAnother;
     this.#name = nameIn(request);
     const end = options.timeoutMs === undefined ? undefined : performance.now() + options.timeoutMs;
     this.#open = (member) => {
@@ -118,15 +121,19 @@ class PooledStream<I extends DescMessage> implements Messages {
           this.#ending();
           throw failure;
         }
+        // The process's other streams end in the same moment; what follows from that comes first.
+        await turn();
+        await this.#beforeAnother?.();
         this.#next();
       }
     }
   }
 
   #next(): void {
-    const member = nextOf(this.#readers, this.#name, this.#tried);
     this.#current = undefined;
-    if (member === undefined) return;
+    const member = nextOf(this.#readers, this.#name, this.#tried);
+    // While the name is in use elsewhere, another process would not know of it.
+    if (member === undefined || this.#readers.isBoundToAnother(this.#name, member)) return;
     this.#tried.add(member);
     this.#current = { member, stream: this.#open(member) };
   }

@@ -37,8 +37,8 @@ describe("several reader processes behind one gateway", () => {
   });
   afterEach(async () => {
     session.abort();
-    for (const cable of cables) cable.cut();
     await harness.stop();
+    for (const cable of cables) cable.cut();
     await Promise.all(readers.map((reader) => reader.stop()));
   });
 

@@ -88,6 +88,11 @@ export class Readers {
     return [bound, ...best.filter((member) => member !== bound)];
   }
 
+  isBoundToAnother(name: string, member: Member): boolean {
+    const bound = this.#bindings.get(name)?.member;
+    return bound !== undefined && bound !== member && bound.watch.state !== "gone";
+  }
+
   /** Binds a name to a process until the function that it gives is called. */
   bind(name: string, member: Member): () => void {
     let binding = this.#bindings.get(name);

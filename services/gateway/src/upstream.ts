@@ -13,7 +13,10 @@ import { Health } from "@apispool/contracts/health/v1/health_pb.js";
 import { MessageStream, type Messages, type StreamCall } from "./message-stream.js";
 import type { Peer } from "./upstream-error.js";
 
-export type StreamOptions = Pick<StreamCall, "headers" | "signal" | "timeoutMs">;
+export interface StreamOptions extends Pick<StreamCall, "headers" | "signal" | "timeoutMs"> {
+  /** Has to resolve before the call goes to another process, the first one being gone before it answered. */
+  readonly beforeAnother?: (() => Promise<void>) | undefined;
+}
 
 /** A service behind the gateway, and how to speak to it. */
 export interface Upstream<S extends DescService> extends Peer {

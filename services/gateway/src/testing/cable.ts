@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 export class Cable {
   readonly #target: string;
   readonly #sockets = new Set<net.Socket>();
+  readonly #near = new Set<net.Socket>();
   #server: net.Server | undefined;
   #port = 0;
   #frozen = false;
@@ -28,7 +29,7 @@ export class Cable {
   cut(): void {
     this.#server?.close();
     this.#server = undefined;
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#near) socket.destroy();
   }
 
   async mend(): Promise<void> {
@@ -56,14 +57,20 @@ export class Cable {
       [far, near],
     ] as const) {
       this.#sockets.add(from);
-      from.on("data", (bytes: Buffer) => to.write(bytes));
+      from.on("data", (bytes: Buffer) => {
+        if (!to.destroyed) to.write(bytes);
+      });
       from.on("end", () => to.end());
-      from.on("error", () => to.resetAndDestroy());
+      from.on("error", () => to.destroy());
       from.on("close", () => {
         this.#sockets.delete(from);
-        to.destroy();
+        // The process at the far end is ours, and wants an end in order.
+        if (to === far) far.end();
+        else to.destroy();
       });
       if (this.#frozen) from.pause();
     }
+    this.#near.add(near);
+    near.on("close", () => this.#near.delete(near));
   }
 }
