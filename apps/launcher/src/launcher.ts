@@ -72,12 +72,12 @@ export async function runLauncher(self: NodeJS.Process, root: string): Promise<n
   }
 }
 
-function readyStack({ gatewayUrl, ingestorAddress, readerAddress, kafkaBrokers, localKafka, source }: Stack): Ready {
+function readyStack({ gatewayUrl, ingestorAddress, readerAddresses, kafkaBrokers, localKafka, source }: Stack): Ready {
   const kafka =
     localKafka === undefined
       ? `${kafkaBrokers} (yours: KAFKA_BROKERS)`
       : `${kafkaBrokers} (local; data in ${localKafka.dataDir}, log in ${localKafka.logFile})`;
-  return { gatewayUrl, kafka, source, services: { ingestor: ingestorAddress, reader: readerAddress } };
+  return { gatewayUrl, kafka, source, services: { ingestor: ingestorAddress, reader: readerAddresses.join(", ") } };
 }
 
 /**

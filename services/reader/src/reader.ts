@@ -1,22 +1,27 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { describeError } from "@apispool/common/errors.js";
 import { addService } from "@apispool/common/grpc-server.js";
 import { HealthState } from "@apispool/common/health.js";
 import type { Logger } from "@apispool/common/logger.js";
 import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
+import { compacted, ensureTopics } from "@apispool/kafka-log/ensure-topics.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";
 import { Acknowledger } from "./acknowledger.js";
+import { Claims } from "./claims.js";
 import { Catalogue } from "./catalogue.js";
 import type { ReaderConfig } from "./config.js";
 import { Fetcher } from "./fetcher.js";
 import { HeadWatch } from "./head-watch.js";
 import { keepReadersAlive } from "./keep-alive.js";
 import { Positions } from "./positions.js";
+import { newProcessId } from "./process-id.js";
 import { dataReader } from "./service.js";
 import { Sessions } from "./sessions.js";
 import { StandingReport } from "./standing-report.js";
+import { Tenures } from "./tenure.js";
 
 const HEALTH_CHECK_MS = 2000;
 const BOOT_CHECK_MS = 200;
@@ -33,8 +38,10 @@ export async function startReader(config: ReaderConfig, logger: Logger): Promise
   const probe = createLogReader({ ...settings, retryForMs: 500 });
   const head = new HeadWatch(headLog, logger);
   const catalogue = new Catalogue(log, names);
-  const positions = new Positions(log, names, catalogue);
+  const claims = new Claims(log, names, newProcessId());
+  const positions = new Positions(log, names, catalogue, claims);
   const sessions = new Sessions();
+  const tenures = new Tenures(claims);
   const acknowledger = new Acknowledger(positions, sessions);
   const { busyWaitMs, batchBytes, fetchBytes } = config;
   const fetcher = new Fetcher({
@@ -43,13 +50,14 @@ export async function startReader(config: ReaderConfig, logger: Logger): Promise
     catalogue,
     positions,
     sessions,
+    tenures,
     acknowledger,
     busyWaitMs,
     batchBytes,
     fetchBytes,
   });
   const report = new StandingReport(log);
-  const service = dataReader({ log, fetcher, acknowledger, positions, sessions, report, busyWaitMs });
+  const service = dataReader({ log, fetcher, acknowledger, positions, sessions, tenures, report, busyWaitMs });
   const health = new HealthState([DataReader.typeName]);
   const server = await startGrpcService({
     log: logger,
@@ -59,7 +67,20 @@ export async function startReader(config: ReaderConfig, logger: Logger): Promise
     register: (grpcServer, options) => addService(grpcServer, DataReader, service, options),
   });
   const stopping = new AbortController();
+  let unguarded = false;
   const life = live();
+
+  /** Without its topic nobody can see which process serves a reader. */
+  async function enableClaims(): Promise<void> {
+    try {
+      const topic = { topic: names.readers, partitions: 1, config: compacted };
+      await ensureTopics(createKafka(settings), settings.brokers, [topic], logger);
+      claims.enabled = true;
+    } catch (error) {
+      if (!unguarded) logger.warn({ err: describeError(error) }, `no topic ${names.readers}: readers are not guarded`);
+      unguarded = true;
+    }
+  }
 
   async function live(): Promise<void> {
     const { signal } = stopping;
@@ -69,6 +90,7 @@ export async function startReader(config: ReaderConfig, logger: Logger): Promise
         () => true,
         () => false,
       );
+      if (reachable && !claims.enabled) await enableClaims();
       if (signal.aborted) break;
       if (first && reachable) logger.info(`ready on port ${server.port}`);
       else if (first) logger.debug("waiting for Kafka");
