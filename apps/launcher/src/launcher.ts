@@ -53,7 +53,8 @@ export async function runLauncher(self: NodeJS.Process, root: string): Promise<n
     });
     if (started instanceof KafkaUnavailableError) {
       say(`no local Kafka (${started.message}), but Docker: everything runs in containers`);
-      await runInDocker({ root, env: childEnv, source, port: config.ports.gateway, signal: stop, onReady: sayReady });
+      const { readers, ports } = config;
+      await runInDocker({ root, env: childEnv, source, readers, port: ports.gateway, signal: stop, onReady: sayReady });
     } else {
       await sayReady(readyStack(started));
       if (!stop.aborted) await once(stop, "abort");

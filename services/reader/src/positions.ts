@@ -32,9 +32,9 @@ export interface Standing {
  * How old what was read may be when something that depends on it is committed, in milliseconds. Kafka has no conditional
  * commit: a process that is frozen in between must not write over what another one has committed meanwhile.
  */
-const FRESH_MS = 250;
+const FRESH_MS = 1000;
 /** How often it is read again because it has become older than that. */
-const MOST_TRIES = 20;
+const MOST_TRIES = 10;
 /** A position that was committed since needs no renewal, in milliseconds. */
 const RENEW_AFTER_MS = 12 * 3_600_000;
 

@@ -261,7 +261,7 @@ describe("a reader process that was frozen", () => {
     // Another process acknowledges more, without any delay.
     const other = new Positions(log, harness.names, new Catalogue(log, harness.names), tenures.claims);
     expect(await other.advance("r", late)).toMatchObject({ changed: true });
-    await sleep(400);
+    await sleep(1100);
     frozen.thaw();
     expect(await acknowledging).toMatchObject({ changed: false });
     expect(await offset()).toBe(60);

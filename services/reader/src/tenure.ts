@@ -87,8 +87,7 @@ export class Tenures {
       if (tries > 0 && performance.now() > until) throw busyElsewhere(reader, holder);
       if (mayClaim) {
         tries += 1;
-        await this.#claims.write(reader, "after a wait", signal);
-        this.#notBefore.set(reader, performance.now() + WAIT_MS);
+        await this.#claim(reader);
       } else await sleep(YIELD_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
       mayClaim = !mayClaim;
     }
@@ -99,6 +98,15 @@ export class Tenures {
     this.#heldAt.set(reader, at);
     if (this.#heldAt.size < MOST_REMEMBERED) return;
     for (const [name, time] of this.#heldAt) if (performance.now() - time > WAIT_MS) this.#heldAt.delete(name);
+  }
+
+  /** Not to be broken off: whether it was written, and when, must not be in doubt. */
+  async #claim(reader: string): Promise<void> {
+    try {
+      await this.#claims.write(reader, "after a wait");
+    } finally {
+      this.#notBefore.set(reader, performance.now() + WAIT_MS);
+    }
   }
 
   async #outwait(reader: string, signal: AbortSignal): Promise<void> {
