@@ -94,6 +94,7 @@ describe("three reader processes", () => {
         deliveryIdleMs: 100,
         idleTimeoutMs: 65_000,
         headersTimeoutMs: 10_000,
+        heartbeatMs: 15_000,
         maxBodyBytes: 1024 * 1024,
         maxConnections: 1000,
       },

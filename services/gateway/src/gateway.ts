@@ -48,6 +48,7 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       upstreamHealth,
       maxBodyBytes: config.maxBodyBytes,
       stallTimeoutMs: config.deliveryTimeoutMs,
+      heartbeatMs: config.heartbeatMs,
     }),
   );
   const serve = connectRoutes({

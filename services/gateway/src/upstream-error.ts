@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { describeError, isAbort, reasonOf, rpcError } from "@apispool/common/errors.js";
+import { describeError, invalidArgument, isAbort, reasonOf, reasons, rpcError } from "@apispool/common/errors.js";
+import { BadRequestSchema } from "@apispool/contracts/google/rpc/error_details_pb.js";
 
 /** Which service a call went to. */
 export interface Peer {
@@ -40,6 +41,18 @@ export function isGone(thrown: unknown, signal?: AbortSignal): boolean {
   if (!(thrown instanceof ConnectError)) return true;
   if (thrown.isWireError) return thrown.code === Code.Unavailable && reasonOf(thrown) === "SHUTTING_DOWN";
   return thrown.code !== Code.DeadlineExceeded && thrown.code !== Code.ResourceExhausted;
+}
+
+/** The same error, with the fields that are wrong named as the client wrote them. */
+export function renameFields(thrown: unknown, nameOf: (field: string) => string): unknown {
+  if (!(thrown instanceof ConnectError)) return thrown;
+  const violations = thrown.findDetails(BadRequestSchema).flatMap((bad) => bad.fieldViolations);
+  if (violations.length === 0) return thrown;
+  const problems = violations.map(({ field, description }) => ({ field: nameOf(field), problem: description }));
+  return invalidArgument(
+    problems,
+    reasons.find((reason) => reason === reasonOf(thrown)),
+  );
 }
 
 /** What a signal was aborted with, as an error for the client. */
