@@ -41,8 +41,10 @@ class KafkaJsLogReader implements LogReader {
   constructor(settings: LogReaderSettings) {
     const config = kafkaConfig(settings);
     const retryForMs = settings.retryForMs ?? 4000;
-    this.#quick = new ClusterHandle(config, settings.brokers, retryForMs);
-    this.#polling = new ClusterHandle(config, settings.brokers, retryForMs);
+    // A broker that cannot be reached leads nothing for long.
+    const forgetLeaders = (): void => void (this.#leaders = undefined);
+    this.#quick = new ClusterHandle(config, settings.brokers, retryForMs, forgetLeaders);
+    this.#polling = new ClusterHandle(config, settings.brokers, retryForMs, forgetLeaders);
   }
 
   async topics(prefix: string, signal?: AbortSignal): Promise<readonly TopicInfo[]> {
