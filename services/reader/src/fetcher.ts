@@ -195,6 +195,7 @@ export class Fetcher {
       maxBytes: spec.maxBytes,
       waitMs: spec.waitMs,
       follow: spec.follow,
+      filter: spec.filter,
       discover: async (known) => {
         const keys = new Set(known.map(keyOf));
         const there = await catalogue.partitions(1000);

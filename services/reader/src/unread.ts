@@ -4,6 +4,7 @@ import { GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { rpcError } from "@apispool/common/errors.js";
 import type { FetchedPartition, LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
+import type { RecordFilter } from "./filter/record-filter.js";
 import type { Gap } from "./gap.js";
 import type { HeadWatch } from "./head-watch.js";
 import { type Place, keyOf, placesByKey } from "./place.js";
@@ -41,12 +42,16 @@ export interface UnreadOptions {
   readonly waitMs: number;
   /** Go on with new records as they come, until the signal. */
   readonly follow: boolean;
+  /** What does not pass is read past; undefined: everything passes. */
+  readonly filter: RecordFilter | undefined;
   /** Partitions that are there now and were not when the fetch began, with where to begin in them. */
   readonly discover: (known: readonly Place[]) => Promise<readonly Place[]>;
 }
 
 /** How often a live tail and a waiting fetch look for new sources and partitions, in milliseconds. */
 const DISCOVER_MS = 2000;
+/** After so long without a chunk one comes that tells only how far reading has got, in milliseconds. */
+const PROGRESS_MS = 1000;
 /** A fetch that brings nothing although there is something is tried again so often, this many milliseconds apart. */
 const STUCK_TRIES = 200;
 const STUCK_MS = 50;
@@ -66,7 +71,6 @@ export async function* unread(
 ): AsyncGenerator<Chunk, void, undefined> {
   const reading = new Reading(from, gaps, options);
   await reading.lookAhead();
-  if (options.waitMs > 0 && !options.follow) await reading.awaitFirst(options.waitMs);
   if (options.follow && reading.atEnd) yield reading.chunk([], false);
   for (;;) {
     yield* reading.toEnd();
@@ -84,6 +88,13 @@ class Reading {
   #ends = new Map<string, number>();
   #left: number;
   #bytesLeft: number;
+  /** Until when the first record is waited for; on the clock of performance.now. */
+  readonly #waitUntil: number;
+  /** Whether a record has been given. */
+  #any = false;
+  /** When the last chunk was given, and whether reading has moved since. */
+  #toldAt = performance.now();
+  #untold = false;
   #turn = 0;
   #fetching: Promise<readonly FetchedPartition[]> | undefined;
 
@@ -96,6 +107,7 @@ class Reading {
       if (gaps.some((gap) => gap.source === place.source && gap.partition === place.partition))
         this.#moved.add(keyOf(place));
     }
+    this.#waitUntil = performance.now() + (options.follow ? 0 : options.waitMs);
     this.#left = options.limit;
     this.#bytesLeft = options.maxBytes;
   }
@@ -117,14 +129,25 @@ class Reading {
     this.#ends = new Map(ends.map((end) => [keyOf(end), end.offset]));
   }
 
-  /** Waits for something to read; new sources count, too. */
-  async awaitFirst(ms: number): Promise<void> {
-    const end = performance.now() + ms;
-    for (let left = ms; left > 0 && this.atEnd; left = end - performance.now()) await this.#pause(left);
+  /** Whether it is time to tell how far reading has got, although there was nothing to give on the way. */
+  get #owesProgress(): boolean {
+    return this.#untold && performance.now() - this.#toldAt >= PROGRESS_MS;
+  }
+
+  /**
+   * Waits for something to read where nothing was found so far; new sources count, too. False when that is not asked for, or
+   * the time is over.
+   */
+  async #awaitFirst(): Promise<boolean> {
+    if (this.#any || !this.atEnd) return false;
+    const left = (): number => this.#waitUntil - performance.now();
+    if (left() <= 0) return false;
+    while (this.atEnd && left() > 0) await this.#pause(left());
+    return true;
   }
 
   async awaitMore(): Promise<void> {
-    while (this.atEnd) await this.#pause(DISCOVER_MS);
+    while (this.atEnd && !this.#owesProgress) await this.#pause(this.#untold ? PROGRESS_MS : DISCOVER_MS);
   }
 
   async #pause(mostMs: number): Promise<void> {
@@ -153,7 +176,9 @@ class Reading {
     const { follow } = this.#options;
     for (let stuck = 0; ;) {
       if (this.exhausted || this.#pending().length === 0) {
-        if (!follow || this.#gaps.length > 0 || this.exhausted) yield this.chunk([], !follow || this.exhausted);
+        if (await this.#awaitFirst()) continue;
+        const tells = !follow || this.#gaps.length > 0 || this.exhausted || this.#owesProgress;
+        if (tells) yield this.chunk([], !follow || this.exhausted);
         return;
       }
       const fetched = await this.#fetched();
@@ -161,6 +186,7 @@ class Reading {
       stuck = taken.progress ? 0 : stuck + 1;
       if (stuck > STUCK_TRIES) throw stuckError();
       if (!taken.progress) await sleep(STUCK_MS, undefined, { signal: this.#options.signal });
+      this.#any ||= taken.pieces.length > 0;
       const pending = this.exhausted ? [] : this.#pending(taken.after);
       if (pending.length > 0) this.#prefetch(pending);
       for (const [i, piece] of taken.pieces.entries()) {
@@ -170,13 +196,17 @@ class Reading {
         yield this.chunk(piece.runs, over && (!follow || this.exhausted));
         if (over) return;
       }
-      if (taken.pieces.length === 0) this.#move(taken.after);
+      if (taken.pieces.length > 0) continue;
+      this.#move(taken.after);
+      if (this.#owesProgress) yield this.chunk([], false);
     }
   }
 
   chunk(runs: readonly Run[], complete: boolean): Chunk {
     const gaps = this.#gaps;
     this.#gaps = [];
+    this.#toldAt = performance.now();
+    this.#untold = false;
     const places = Array.from(this.#moved, (key) => this.#places.get(key)).filter((place) => place !== undefined);
     return { runs, gaps, places, complete };
   }
@@ -187,6 +217,7 @@ class Reading {
       if (this.#places.get(key)?.offset === place.offset) continue;
       this.#places.set(key, place);
       this.#moved.add(key);
+      this.#untold = true;
     }
   }
 
@@ -203,16 +234,17 @@ class Reading {
   }
 
   async #fetch(pending: readonly Place[]): Promise<readonly FetchedPartition[]> {
-    const { log, signal, fetchBytes, limit } = this.#options;
+    const { log, signal, fetchBytes, limit, filter } = this.#options;
     this.#turn += 1;
     // A small limit needs no large fetch; the broker gives one batch at least.
-    const enough = limit < 100 ? Math.min(fetchBytes, 64 * 1024) : fetchBytes;
-    return await log.fetch(pending, {
+    const enough = limit < 100 && filter === undefined ? Math.min(fetchBytes, 64 * 1024) : fetchBytes;
+    const fetched = await log.fetch(pending, {
       maxBytes: enough,
       maxBytesPerPartition: Math.max(64 * 1024, Math.ceil(enough / Math.min(pending.length, 4))),
       maxWaitMs: 0,
       signal,
     });
+    return filter === undefined ? fetched : await filter.apply(fetched, signal);
   }
 
   /** Cuts what was fetched into pieces for one chunk each, and keeps to the limits. */
