@@ -6,7 +6,7 @@ import { confirmWritten, http2Receipt } from "@apispool/common/receipt-http2.js"
 import { GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Acknowledger } from "./acknowledger.js";
-import { type Catalogue, ofSources } from "./catalogue.js";
+import type { Catalogue } from "./catalogue.js";
 import { decodeCursor } from "./cursor.js";
 import { encodeResponse } from "./encode-response.js";
 import type { FetchSpec } from "./fetch-request.js";
@@ -148,7 +148,7 @@ export class Fetcher {
 
   async #unread(spec: FetchSpec, signal: AbortSignal): Promise<Begin> {
     const { places, gaps } = await this.#options.positions.open(spec.reader, spec.start, signal);
-    const wanted = ofSources(places, spec.sources);
+    const wanted = this.#options.catalogue.ofSources(places, spec.sources);
     const sources = new Set(wanted.map(({ source }) => source));
     return { places: wanted, gaps: gaps.filter((gap) => sources.has(gap.source)) };
   }
@@ -158,7 +158,7 @@ export class Fetcher {
     const { positions, catalogue, log } = this.#options;
     const wanted = decodeCursor(spec.since, spec.reader, "since");
     const cursor = new Map(wanted.map((place) => [`${place.source}/${place.partition}`, place]));
-    const partitions = ofSources(await catalogue.partitions(), spec.sources);
+    const partitions = catalogue.ofSources(await catalogue.partitions(), spec.sources);
     const standing = new Map((await positions.find(spec.reader, signal)).places.map((place) => [keyOf(place), place]));
     const earliest = new Map(
       (await log.offsetsAt("earliest", partitions, signal)).map((place) => [keyOf(place), place.offset]),

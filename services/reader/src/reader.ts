@@ -32,7 +32,7 @@ export async function startReader(config: ReaderConfig, logger: Logger): Promise
   const headLog = createLogReader(settings);
   const probe = createLogReader({ ...settings, retryForMs: 500 });
   const head = new HeadWatch(headLog, logger);
-  const catalogue = new Catalogue(log, names);
+  const catalogue = new Catalogue(log, names, config.topics, logger);
   const positions = new Positions(log, names, catalogue);
   const sessions = new Sessions();
   const acknowledger = new Acknowledger(positions, sessions);
@@ -49,7 +49,7 @@ export async function startReader(config: ReaderConfig, logger: Logger): Promise
     fetchBytes,
   });
   const report = new StandingReport(log);
-  const service = dataReader({ log, fetcher, acknowledger, positions, sessions, report, busyWaitMs });
+  const service = dataReader({ log, fetcher, acknowledger, positions, catalogue, sessions, report, busyWaitMs });
   const health = new HealthState([DataReader.typeName]);
   const server = await startGrpcService({
     log: logger,
@@ -76,6 +76,8 @@ export async function startReader(config: ReaderConfig, logger: Logger): Promise
         logger.info(reachable ? "Kafka can be reached again" : "Kafka cannot be reached");
       }
       health.setServing(reachable);
+      // What cannot be read of what was named is said at once, not with the first fetch.
+      if (first && reachable) void catalogue.partitions().catch(() => undefined);
       if (reachable) {
         first = false;
         alive ??= keepReadersAlive(positions, createKafka(settings), logger, signal);

@@ -5,6 +5,7 @@ import type { Implementation } from "@apispool/common/grpc-server.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Acknowledger } from "./acknowledger.js";
 import { fetchSpec } from "./fetch-request.js";
+import type { Catalogue } from "./catalogue.js";
 import type { Fetcher } from "./fetcher.js";
 import type { Positions } from "./positions.js";
 import { readerName } from "./reader-name.js";
@@ -17,6 +18,7 @@ export interface DataReaderOptions {
   readonly fetcher: Fetcher;
   readonly acknowledger: Acknowledger;
   readonly positions: Positions;
+  readonly catalogue: Catalogue;
   readonly sessions: Sessions;
   readonly report: StandingReport;
   readonly busyWaitMs: number;
@@ -27,7 +29,7 @@ const AT_A_TIME = 8;
 
 /** The DataReader service. */
 export function dataReader(options: DataReaderOptions): Implementation<(typeof DataReader)["method"]> {
-  const { log, fetcher, acknowledger, positions, sessions, report, busyWaitMs } = options;
+  const { log, fetcher, acknowledger, positions, catalogue, sessions, report, busyWaitMs } = options;
   return {
     fetchUnread: (request, context) =>
       // What is in its wire form already is sent as it is.
@@ -44,7 +46,7 @@ export function dataReader(options: DataReaderOptions): Implementation<(typeof D
       const session = await sessions.hold(reader, { requestId, follow: false }, busyWaitMs, signal);
       try {
         const { places } = await positions.open(reader, "earliest", signal);
-        const targets = await seekTargets(request, reader, places, { log, positions }, signal);
+        const targets = await seekTargets(request, reader, places, { log, positions, catalogue }, signal);
         await positions.set(reader, targets, signal);
         return { positions: targets.map(toPosition) };
       } finally {

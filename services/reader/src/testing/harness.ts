@@ -26,6 +26,11 @@ export interface Fetched {
   readonly cursor: string;
 }
 
+type HarnessConfig = Partial<Omit<ReaderConfig, "topics">> & {
+  /** Named by what begins the names of all topics of this harness. */
+  readonly topics?: (prefix: string) => ReaderConfig["topics"];
+};
+
 /** A reader service on a real Kafka, with topics of its own. */
 export class Harness {
   readonly brokers = (process.env["KAFKA_BROKERS"] ?? "").split(",");
@@ -47,12 +52,13 @@ export class Harness {
     this.client = this.connect(0);
   }
 
-  static async start(config: Partial<ReaderConfig> = {}): Promise<Harness> {
+  static async start({ topics, ...config }: HarnessConfig = {}): Promise<Harness> {
     const harness = new Harness();
     const server = await startReader(
       {
         address: "127.0.0.1:0",
         kafka: harness.settings,
+        topics: topics?.(harness.prefix) ?? [],
         busyWaitMs: 5000,
         batchBytes: 256 * 1024,
         fetchBytes: 2 * 1024 * 1024,
