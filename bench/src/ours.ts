@@ -38,13 +38,15 @@ export function getData(url: string, accept: "application/x-ndjson" | "applicati
  * FetchUnread over gRPC, by a client that takes each message as it is: what a client does with it is its own affair. So
  * it has to count records by the cheapest look at the wire format.
  */
-export async function fetchUnread(address: string, reader: string): Promise<Timing> {
+export async function fetchUnread(address: string, reader: string, sources: string[] = []): Promise<Timing> {
   const client = new grpc.Client(address, grpc.credentials.createInsecure(), {
     "grpc.max_receive_message_length": -1,
     "grpc.use_local_subchannel_pool": 1,
+    // As grpc-java has it; grpc-js alone leaves it at 64 KiB, and waits.
+    "grpc-node.flow_control_window": 1024 * 1024,
   });
   const request = Buffer.from(
-    toBinary(FetchUnreadRequestSchema, create(FetchUnreadRequestSchema, { reader, ack: AckMode.AUTO })),
+    toBinary(FetchUnreadRequestSchema, create(FetchUnreadRequestSchema, { reader, sources, ack: AckMode.AUTO })),
   );
   const started = performance.now();
   try {

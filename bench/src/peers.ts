@@ -4,6 +4,7 @@ import { findJava } from "@apispool/launcher/java.js";
 import { ensureKafkaLibs } from "@apispool/launcher/kafka-libs.js";
 import type { Variables } from "@apispool/launcher/services.js";
 import { join } from "node:path";
+import { PeakMemory } from "./peak-memory.js";
 import type { Timing } from "./timing.js";
 
 /** A plain kafkajs consumer with eachBatch; timed from when it has joined its group, which takes it seconds, to the last batch. */
@@ -59,13 +60,16 @@ export class JavaConsumer {
   async read(brokers: string, topic: string, records: number): Promise<Timing> {
     const tool = ["-cp", this.#classPath, "org.apache.kafka.tools.ConsumerPerformance"];
     const what = ["--bootstrap-server", brokers, "--topic", topic, "--num-records", String(records)];
-    const { code, text } = await runCommand(this.#java, [...tool, ...what, "--timeout", "60000"]);
+    const memory = new PeakMemory();
+    const { code, text } = await runCommand(this.#java, [...tool, ...what, "--timeout", "60000"], {
+      onStart: (pid) => memory.watch(pid),
+    });
     // Columns: start, end, MB, MB/s, records, records/s, rebalance ms, fetch ms, MB/s and records/s while fetching.
     const row = text.split("\n").find((line) => /^\d{4}-/.test(line));
     const [, , , , count, , , fetchMs] = row?.split(",").map((column) => column.trim()) ?? [];
     if (code !== 0 || count === undefined || fetchMs === undefined) {
       throw new Error(`the consumer-perf tool printed no figures:\n${text}`);
     }
-    return { records: Number(count), seconds: Number(fetchMs) / 1000 };
+    return { records: Number(count), seconds: Number(fetchMs) / 1000, memory: memory.stop() };
   }
 }

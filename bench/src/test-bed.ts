@@ -47,8 +47,11 @@ export class TestBed {
     this.#profile = parts.profile;
   }
 
-  /** What processes write goes to bench/results/services.log. `profile`: a folder for their CPU profiles. */
-  static async start(self: NodeJS.Process, profile?: string): Promise<TestBed> {
+  /**
+   * What processes write goes to bench/results/services.log. `profile`: a folder for their CPU profiles. `kafkaPort` is taken if
+   * it is free; 0: any.
+   */
+  static async start(self: NodeJS.Process, profile?: string, kafkaPort = 0): Promise<TestBed> {
     await mkdir(resultsDir, { recursive: true });
     const dir = await mkdtemp(join(tmpdir(), "apispool-bench-"));
     const log = fileOutput(join(resultsDir, "services.log"));
@@ -60,7 +63,13 @@ export class TestBed {
     });
     const env = withoutSettings(self.env);
     try {
-      const kafka = await startLocalKafka({ home: kafkaHome, dir: join(dir, "kafka"), port: 0, env, supervisor });
+      const kafka = await startLocalKafka({
+        home: kafkaHome,
+        dir: join(dir, "kafka"),
+        port: kafkaPort,
+        env,
+        supervisor,
+      });
       return new TestBed({ brokers: kafka.brokers, env, supervisor, dir, closeLog: () => log.close(), profile });
     } catch (error) {
       await supervisor.stop();

@@ -19,15 +19,17 @@ export function runCommand(
     readonly env?: Readonly<Record<string, string | undefined>>;
     readonly signal?: AbortSignal;
     readonly onLine?: (line: string) => void;
+    readonly onStart?: (pid: number) => void;
   } = {},
 ): Promise<CommandResult> {
-  const { signal, onLine, ...rest } = options;
+  const { signal, onLine, onStart, ...rest } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
       reject(signal.reason as Error);
       return;
     }
     const child = spawn(command, args, { ...rest, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    if (child.pid !== undefined) onStart?.(child.pid);
     const lines: string[] = [];
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on("line", (line) => {

@@ -150,10 +150,13 @@ async function respond(
   run: (context: CallContext) => AsyncIterable<unknown>,
 ): Promise<void> {
   const { context, finish } = openCall(call, method, options);
+  const room = new Room(context.signal);
   try {
     for await (const message of run(context)) {
       if (call.cancelled || context.signal.aborted) break;
-      if (!call.write(message)) await drained(call, context.signal);
+      room.take();
+      call.write(message, () => room.give());
+      await room.free();
     }
     if (context.signal.aborted) throw context.signal.reason;
     call.end();
@@ -169,18 +172,41 @@ function reasonFor(error: unknown, signal: AbortSignal): unknown {
   return signal.aborted && isAbort(error) ? signal.reason : error;
 }
 
-/** Resolves when the call takes more, or is over. */
-function drained(call: StreamingCall, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      call.off("drain", done);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    call.on("drain", done);
-    signal.addEventListener("abort", done);
-    if (signal.aborted) done();
-  });
+/** Messages of one call that may wait to be written. grpc-js would take sixteen, however large they are. */
+const MOST_UNWRITTEN = 3;
+
+/** How many messages of a call are under way. */
+class Room {
+  readonly #signal: AbortSignal;
+  #unwritten = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  take(): void {
+    this.#unwritten += 1;
+  }
+
+  give(): void {
+    this.#unwritten -= 1;
+    this.#wake?.();
+  }
+
+  /** Resolves when the call takes more, or is over. */
+  async free(): Promise<void> {
+    if (this.#unwritten < MOST_UNWRITTEN || this.#signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#wake = undefined;
+        this.#signal.removeEventListener("abort", done);
+        resolve();
+      };
+      this.#wake = done;
+      this.#signal.addEventListener("abort", done);
+    });
+  }
 }
 
 /** What every kind of server call has. */

@@ -1,9 +1,10 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
   type FetchUnreadResponse,
   FetchUnreadResponseSchema,
   type Gap,
 } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { contentOf, enveloped } from "./envelope.js";
 import { WireReader } from "./wire-reader.js";
 
 /** The tag of `records`: field 1, length-delimited. */
@@ -14,6 +15,9 @@ const RECORDS = 0x0a;
  * of them are handed on as they are, or put into JSON.
  */
 export class Batch {
+  /** The message as it travels in a gRPC stream. */
+  readonly envelope: Buffer;
+  /** The message. */
   readonly bytes: Buffer;
   readonly cursor: string;
   readonly gaps: readonly Gap[];
@@ -21,19 +25,19 @@ export class Batch {
   /** Behind the last of the records, which stand first. */
   readonly #recordsEnd: number;
 
-  /** The bytes of a FetchUnreadResponse; they are not copied. Throws when they are none. */
-  constructor(bytes: Buffer) {
-    let all = bytes;
-    let end = endOfRecords(all);
-    let rest = fromBinary(FetchUnreadResponseSchema, all.subarray(end));
+  /** A FetchUnreadResponse in its envelope, which is not copied. Throws when it is none. */
+  constructor(envelope: Buffer) {
+    this.envelope = envelope;
+    this.bytes = contentOf(envelope);
+    let end = endOfRecords(this.bytes);
+    let rest = fromBinary(FetchUnreadResponseSchema, this.bytes.subarray(end));
     if (rest.records.length > 0) {
       // A valid order, too, only not this project's reader's.
-      const message = toBinary(FetchUnreadResponseSchema, fromBinary(FetchUnreadResponseSchema, all));
-      all = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-      end = endOfRecords(all);
-      rest = fromBinary(FetchUnreadResponseSchema, all.subarray(end));
+      this.envelope = enveloped(toBinary(FetchUnreadResponseSchema, this.decoded()));
+      this.bytes = contentOf(this.envelope);
+      end = endOfRecords(this.bytes);
+      rest = fromBinary(FetchUnreadResponseSchema, this.bytes.subarray(end));
     }
-    this.bytes = all;
     this.#recordsEnd = end;
     this.cursor = rest.cursor;
     this.gaps = rest.gaps;
@@ -63,19 +67,6 @@ export class Batch {
   /** The message as an object, with an object for each record. */
   decoded(): FetchUnreadResponse {
     return fromBinary(FetchUnreadResponseSchema, this.bytes);
-  }
-
-  /**
-   * The message for whoever encodes it again, and does nothing else with it: protobuf-es keeps what it does not know
-   * in its wire form, and gives it back so. Here that is the whole message, from behind its first tag on.
-   */
-  undecoded(): FetchUnreadResponse {
-    const message = create(FetchUnreadResponseSchema);
-    if (this.bytes.length === 0) return message;
-    const tag = new WireReader(this.bytes, 0, this.bytes.length);
-    const value = tag.varint();
-    message.$unknown = [{ no: value >>> 3, wireType: value & 7, data: this.bytes.subarray(tag.at) }];
-    return message;
   }
 }
 

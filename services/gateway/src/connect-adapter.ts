@@ -77,7 +77,7 @@ async function send(
   // Not before the first part is there: until then the implementation can still set header fields.
   for await (const chunk of body ?? []) {
     begin();
-    await write(exchange, chunk, stallTimeoutMs);
+    await write(exchange, exchange.inPlaceOf(chunk), stallTimeoutMs);
   }
   begin();
   if (trailer !== undefined && !exchange.closed) res.addTrailers(Object.fromEntries(trailer));

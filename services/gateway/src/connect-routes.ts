@@ -1,3 +1,4 @@
+import { create } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -9,7 +10,7 @@ import {
   createContextValues,
 } from "@connectrpc/connect";
 import { compressionGzip } from "@connectrpc/connect-node";
-import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { DataReader, FetchUnreadResponseSchema } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { Health } from "@apispool/contracts/health/v1/health_pb.js";
 import { isAbort, toConnectError } from "@apispool/common/errors.js";
@@ -106,6 +107,9 @@ function workerControl(router: ConnectRouter, { upstreams: { ingestor } }: Conne
   }
 }
 
+/** Stands for a message that is forwarded as it came. */
+const blank = create(FetchUnreadResponseSchema);
+
 function dataReader(router: ConnectRouter, { upstreams: { reader }, delivery }: ConnectOptions): void {
   const { client } = reader;
   router.service(DataReader, {
@@ -116,10 +120,15 @@ function dataReader(router: ConnectRouter, { upstreams: { reader }, delivery }: 
     deleteReader: (request, context) => unary(client.deleteReader(request, handOn(context)), context),
   });
   router.rpc(DataReader.method.fetchUnread, async function* fetchUnread(request, context) {
+    const exchange = exchangeIn(context);
     // Only who is to get JSON needs the records decoded.
-    const json = (exchangeIn(context).req.headers["content-type"] ?? "").includes("json");
+    const json = (exchange.req.headers["content-type"] ?? "").includes("json");
     for await (const batch of delivery.fetch(request, recipientOf(context))) {
-      yield json ? batch.decoded() : batch.undecoded();
+      if (json) yield batch.decoded();
+      else {
+        exchange.forward(batch.envelope);
+        yield blank;
+      }
     }
   });
   async function unary<T>(call: Promise<T>, { signal }: HandlerContext): Promise<T> {

@@ -232,8 +232,8 @@ class Call {
   /** The next batch; undefined at the end. */
   async next(): Promise<Batch | undefined> {
     try {
-      const message = await this.#messages.next();
-      return message === undefined ? undefined : new Batch(message);
+      const envelope = await this.#messages.next();
+      return envelope === undefined ? undefined : new Batch(envelope);
     } catch (error) {
       throw fromUpstream(error, this.#upstream, this.#signal);
     }

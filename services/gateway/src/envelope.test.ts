@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { EnvelopeSplitter, enveloped } from "./envelope.js";
+import { EnvelopeSplitter, contentOf, enveloped } from "./envelope.js";
 
 describe("the messages of a gRPC stream", () => {
   it("are found however the stream is cut", () => {
@@ -9,7 +9,7 @@ describe("the messages of a gRPC stream", () => {
       fc.property(messages, fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1 }), (sent, cuts) => {
         const bytes = Buffer.concat(sent.map(enveloped));
         const found: Buffer[] = [];
-        const splitter = new EnvelopeSplitter((message) => found.push(message));
+        const splitter = new EnvelopeSplitter((envelope) => found.push(contentOf(envelope)));
         for (let at = 0, i = 0; at < bytes.length; i += 1) {
           const size = cuts[i % cuts.length] ?? 1;
           splitter.push(bytes.subarray(at, at + size));

@@ -12,45 +12,59 @@ export function enveloped(message: Uint8Array): Buffer {
   return bytes;
 }
 
-/** Finds the messages in a stream's bytes, however these are cut. Each is put together in one piece of memory, once. */
-export class EnvelopeSplitter {
-  readonly #onMessage: (message: Buffer) => void;
-  readonly #head = Buffer.alloc(HEAD_BYTES);
-  #headLength = 0;
-  #message: Buffer | undefined;
-  #length = 0;
+/** The message within its envelope. */
+export function contentOf(envelope: Buffer): Buffer {
+  return envelope.subarray(HEAD_BYTES);
+}
 
-  constructor(onMessage: (message: Buffer) => void) {
-    this.#onMessage = onMessage;
+/** Whether these bytes are the envelope of a message that says nothing, and is no end of a stream either. */
+export function isBlank(envelope: Uint8Array): boolean {
+  return envelope.length === HEAD_BYTES && envelope.every((byte) => byte === 0);
+}
+
+/**
+ * Finds the messages in a stream's bytes, however these are cut. Each is put together in one piece of memory, once, in
+ * its envelope, so that it can be sent on without another copy.
+ */
+export class EnvelopeSplitter {
+  readonly #onEnvelope: (envelope: Buffer) => void;
+  readonly #head = Buffer.alloc(HEAD_BYTES);
+  #length = 0;
+  #envelope: Buffer | undefined;
+
+  constructor(onEnvelope: (envelope: Buffer) => void) {
+    this.#onEnvelope = onEnvelope;
   }
 
   /** A message has begun and is not whole yet. */
   get inMessage(): boolean {
-    return this.#headLength > 0;
+    return this.#length > 0;
   }
 
   /** Throws for what is no uncompressed message. */
   push(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length) {
-      if (this.#message === undefined) {
-        this.#head[this.#headLength++] = chunk[at++] as number;
-        if (this.#headLength < HEAD_BYTES) continue;
-        if (this.#head[0] !== 0) throw new Error("a message is compressed, although that was not asked for");
-        const length = this.#head.readUInt32BE(1);
-        if (length > MOST_BYTES) throw new Error(`a message of ${length} bytes was announced`);
-        this.#message = Buffer.allocUnsafe(length);
-        this.#length = 0;
-      }
-      const message = this.#message;
-      const taken = Math.min(message.length - this.#length, chunk.length - at);
-      chunk.copy(message, this.#length, at, at + taken);
+      const target = this.#envelope ?? this.#head;
+      const taken = chunk.copy(target, this.#length, at);
       at += taken;
       this.#length += taken;
-      if (this.#length < message.length) return;
-      this.#message = undefined;
-      this.#headLength = 0;
-      this.#onMessage(message);
+      if (this.#length < target.length) return;
+      if (this.#envelope === undefined) this.#envelope = this.#begin();
+      if (this.#length < this.#envelope.length) continue;
+      const whole = this.#envelope;
+      this.#envelope = undefined;
+      this.#length = 0;
+      this.#onEnvelope(whole);
     }
+  }
+
+  #begin(): Buffer {
+    if (this.#head[0] !== 0) throw new Error("a message is compressed, although that was not asked for");
+    const length = this.#head.readUInt32BE(1);
+    if (length > MOST_BYTES) throw new Error(`a message of ${length} bytes was announced`);
+    const envelope = Buffer.allocUnsafe(HEAD_BYTES + length);
+    this.#head.copy(envelope);
+    return envelope;
   }
 }

@@ -6,6 +6,7 @@ import { requestIdFrom } from "@apispool/common/grpc-server.js";
 import { describeError } from "@apispool/common/errors.js";
 import { http2Receipt } from "@apispool/common/receipt-http2.js";
 import type { Logger } from "@apispool/common/logger.js";
+import { isBlank } from "./envelope.js";
 import { Http1Connection, type ReleasableReceipt } from "./receipt-http1.js";
 
 // Connect's types for both kinds of HTTP: the overloads of Node's own do not agree with each other.
@@ -22,6 +23,7 @@ export class Exchange {
   readonly requestId: string;
   readonly log: Logger;
   readonly #gone = new AbortController();
+  readonly #forwarded: Buffer[] = [];
   #answered = false;
   #closed = false;
   #expectsContinue: boolean;
@@ -68,6 +70,19 @@ export class Exchange {
   expectBody(): void {
     if (this.#expectsContinue) this.res.writeContinue();
     this.#expectsContinue = false;
+  }
+
+  /**
+   * Sends a message in its envelope as it came from a service, in the place of the blank message that the method's
+   * implementation yields next: Connect would encode it anew, and copy it three times on the way.
+   */
+  forward(envelope: Buffer): void {
+    this.#forwarded.push(envelope);
+  }
+
+  /** What to send for a part of Connect's answer. */
+  inPlaceOf(part: Uint8Array): Uint8Array {
+    return this.#forwarded.length > 0 && isBlank(part) ? (this.#forwarded.shift() ?? part) : part;
   }
 
   /** The HTTP/2 stream; undefined over HTTP/1.1. */

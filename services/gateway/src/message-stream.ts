@@ -31,7 +31,7 @@ const widened = new WeakSet<object>();
  */
 export class MessageStream {
   readonly #call: StreamCall;
-  readonly #splitter = new EnvelopeSplitter((message) => this.#arrived(message));
+  readonly #splitter = new EnvelopeSplitter((envelope) => this.#arrived(envelope));
   readonly #ahead: Buffer[] = [];
   readonly #timer: NodeJS.Timeout | undefined;
   #stream: ClientHttp2Stream | undefined;
@@ -52,15 +52,15 @@ export class MessageStream {
     else void this.#open();
   }
 
-  /** The next message; undefined at the end. Rejects with a ConnectError for a status other than OK. */
+  /** The next message in its envelope; undefined at the end. Rejects with a ConnectError for a status other than OK. */
   async next(): Promise<Buffer | undefined> {
     while (this.#ahead.length === 0 && this.#end === undefined) {
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }
-    const message = this.#ahead.shift();
-    if (message !== undefined) {
+    const envelope = this.#ahead.shift();
+    if (envelope !== undefined) {
       if (this.#ahead.length < MOST_AHEAD) this.#stream?.resume();
-      return message;
+      return envelope;
     }
     if (this.#end?.error !== undefined) throw this.#end.error;
     return undefined;
@@ -108,8 +108,8 @@ export class MessageStream {
     stream.on("close", () => this.#fail(new Error(`the stream was closed with HTTP/2's code ${stream.rstCode}`)));
   }
 
-  #arrived(message: Buffer): void {
-    this.#ahead.push(message);
+  #arrived(envelope: Buffer): void {
+    this.#ahead.push(envelope);
     if (this.#ahead.length >= MOST_AHEAD) this.#stream?.pause();
     this.#wakeUp();
   }

@@ -60,8 +60,8 @@ export interface Lines {
 export class RecordSplicer {
   readonly #ndjson: boolean;
   #any = false;
-  /** What the last batch took; the next one is mostly as large. */
-  #size = 0;
+  /** How much longer the last batch became as text; the next one is mostly alike. */
+  #growth = 1.2;
 
   constructor({ ndjson }: Lines) {
     this.#ndjson = ndjson;
@@ -70,7 +70,7 @@ export class RecordSplicer {
   /** The text for a batch's records, with `head` before it. */
   batch(batch: Batch, head: string): Buffer {
     const { bytes } = batch;
-    const writer = new JsonWriter(this.#size + (this.#size >> 4) + head.length * 3);
+    const writer = new JsonWriter(Math.ceil(bytes.length * this.#growth * 1.05) + head.length * 3 + 2 * FRAME);
     writer.text(head);
     const fields = new Fields(bytes);
     batch.forEachRecord((from, end) => {
@@ -88,7 +88,7 @@ export class RecordSplicer {
       }
       if (this.#ndjson) writer.byte(LF);
     });
-    this.#size = writer.length;
+    if (bytes.length > 10 * FRAME) this.#growth = writer.length / bytes.length;
     return writer.done();
   }
 }
@@ -275,14 +275,14 @@ const DIGIT_0 = 0x30;
 const DIGIT_9 = 0x39;
 const QUOTE = 0x22;
 
-/** The day that was last written, with its text: records that follow each other are mostly of the same one. */
-let day = { number: 0, text: Buffer.from("1970-01-01T") };
-
 /** A google.protobuf.Timestamp, and its text. */
 class Time {
   known = false;
   #seconds = 0;
   #nanos = 0;
+  /** The day that was last written: records that follow each other are mostly of the same one. */
+  #day = 0;
+  #dayText = Buffer.from("1970-01-01T");
 
   /** False for what is out of the ordinary. */
   read(bytes: Buffer, from: number, end: number): boolean {
@@ -308,13 +308,14 @@ class Time {
       writer.all(text.none);
       return;
     }
-    const number = Math.floor(this.#seconds / 86_400);
-    if (number !== day.number) {
-      day = { number, text: Buffer.from(new Date(number * 86_400_000).toISOString().slice(0, 11)) };
+    const day = Math.floor(this.#seconds / 86_400);
+    if (day !== this.#day) {
+      this.#day = day;
+      this.#dayText = Buffer.from(new Date(day * 86_400_000).toISOString().slice(0, 11));
     }
-    const second = this.#seconds - number * 86_400;
+    const second = this.#seconds - day * 86_400;
     writer.byte(QUOTE);
-    writer.all(day.text);
+    writer.all(this.#dayText);
     writer.digits((second / 3600) | 0, 2);
     writer.byte(COLON);
     writer.digits(((second / 60) | 0) % 60, 2);

@@ -27,6 +27,6 @@ export function readerConfigFromEnv(env: EnvReader): ReaderConfig {
     topics: foreignTopicsFromEnv(env, kafka.topicPrefix),
     busyWaitMs: env.durationMs("READER_WAIT", { fallback: 5000, min: 0, max: 60_000 }),
     batchBytes: env.integer("BATCH_BYTES", { fallback: 256 * 1024, min: 1024, max: 3 * 1024 * 1024 }),
-    fetchBytes: env.integer("FETCH_BYTES", { fallback: 2 * 1024 * 1024, min: 1024, max: 64 * 1024 * 1024 }),
+    fetchBytes: env.integer("FETCH_BYTES", { fallback: 1024 * 1024, min: 1024, max: 64 * 1024 * 1024 }),
   };
 }

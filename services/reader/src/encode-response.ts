@@ -3,7 +3,7 @@ import { FetchUnreadResponseSchema } from "@apispool/contracts/apispool/v1/data_
 import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
 import { encodeCursor } from "./cursor.js";
 import { eventTimeMs } from "./event-time.js";
-import { RecordFields, base64, isAscii, isJson, isText } from "./record-fields.js";
+import { RecordFields, base64, isJson, isText } from "./record-fields.js";
 import { isRecordTime, isSayable } from "./timestamp-range.js";
 import type { Chunk, Run } from "./unread.js";
 import { WireWriter, part, varintSize } from "./wire-writer.js";
@@ -107,13 +107,12 @@ function writeHeader(writer: WireWriter, fields: RecordFields, header: number, b
   const valueFrom = fields.valueFrom(header);
   const valueLength = fields.valueLength(header);
   writer.byte(HEADERS);
-  if (isAscii(bytes, nameFrom, nameLength) && isAscii(bytes, valueFrom, valueLength)) {
-    writer.varint(lengthPrefixed(nameLength) + lengthPrefixed(valueLength));
-    // In a map's entry both are written, empty or not.
-    writer.span(MAP_KEY, bytes, nameFrom, nameLength);
-    writer.span(MAP_VALUE, bytes, valueFrom, valueLength);
-    return;
-  }
+  const start = writer.at;
+  writer.varint(lengthPrefixed(nameLength) + lengthPrefixed(valueLength));
+  // In a map's entry both are written, empty or not.
+  const plainName = writer.asciiSpan(MAP_KEY, bytes, nameFrom, nameLength);
+  if (writer.asciiSpan(MAP_VALUE, bytes, valueFrom, valueLength) && plainName) return;
+  writer.back(start);
   const name = Buffer.from(bytes.toString("utf8", nameFrom, nameFrom + nameLength));
   const raw = part(bytes, valueFrom, valueLength);
   const value = isText(raw, 0, valueLength) ? raw : base64(raw);

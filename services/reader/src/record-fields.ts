@@ -106,7 +106,7 @@ function isAll(wanted: Uint8Array, bytes: Uint8Array, from: number, length: numb
 }
 
 /** Whether bytes are ASCII, as most are; told without a call for each few bytes. */
-export function isAscii(bytes: Uint8Array, from: number, length: number): boolean {
+function isAscii(bytes: Uint8Array, from: number, length: number): boolean {
   let all = 0;
   for (let i = from; i < from + length; i += 1) all |= bytes[i] as number;
   return all < 128;

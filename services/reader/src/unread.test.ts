@@ -44,6 +44,7 @@ describe("reading with a filter", () => {
     waitMs: 0,
     follow: false,
     filter: undefined,
+    wholeCursor: false,
     discover: async () => Promise.resolve([]),
     ...some,
   });

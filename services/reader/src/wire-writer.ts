@@ -42,7 +42,33 @@ export class WireWriter {
     this.#at += length;
   }
 
-  /** The same with all of them. */
+  /** The same for bytes that are mostly ASCII; tells whether they were. */
+  asciiSpan(tag: number, bytes: Uint8Array, from: number, length: number): boolean {
+    this.byte(tag);
+    this.varint(length);
+    const buffer = this.#buffer;
+    const at = this.#at;
+    let all = 0;
+    for (let i = 0; i < length; i += 1) {
+      const byte = bytes[from + i] as number;
+      all |= byte;
+      buffer[at + i] = byte;
+    }
+    this.#at = at + length;
+    return all < 128;
+  }
+
+  /** The place of the next byte, for `back`. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** Takes back what was written since. */
+  back(at: number): void {
+    this.#at = at;
+  }
+
+  /** A length-delimited field. */
   field(tag: number, bytes: Uint8Array): void {
     this.span(tag, bytes, 0, bytes.length);
   }
