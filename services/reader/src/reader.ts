@@ -4,6 +4,7 @@ import { addService } from "@apispool/common/grpc-server.js";
 import { HealthState } from "@apispool/common/health.js";
 import type { Logger } from "@apispool/common/logger.js";
 import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
+import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";
@@ -23,13 +24,20 @@ const BOOT_CHECK_MS = 200;
 /** How long evidence of receipt is waited for at the end, in milliseconds. */
 const SETTLE_MS = 1000;
 
-/** Starts the reader: its gRPC server at once; it is NOT_SERVING while Kafka cannot be reached. */
-export async function startReader(config: ReaderConfig, logger: Logger): Promise<RunningServer> {
+/**
+ * Starts the reader: its gRPC server at once; it is NOT_SERVING while Kafka cannot be reached. Tests look at what it asks
+ * Kafka by a `createLog` of their own.
+ */
+export async function startReader(
+  config: ReaderConfig,
+  logger: Logger,
+  createLog: (settings: KafkaSettings) => LogReader = createLogReader,
+): Promise<RunningServer> {
   const settings: KafkaSettings = { ...config.kafka, log: logger };
   const names = namesFor(settings.topicPrefix);
-  const log = createLogReader(settings);
+  const log = createLog(settings);
   // What waits for new records has a connection of its own: a blocked fetch holds up every other request on one.
-  const headLog = createLogReader(settings);
+  const headLog = createLog(settings);
   const probe = createLogReader({ ...settings, retryForMs: 500 });
   const head = new HeadWatch(headLog, logger);
   const catalogue = new Catalogue(log, names, config.topics, logger);

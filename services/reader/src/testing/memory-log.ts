@@ -14,6 +14,8 @@ import type {
 import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
 import { storeRecord } from "@apispool/kafka-log/testing/store-record.js";
 
+export type MemoryRequest = "topics" | "fetch" | "offsets" | "committed" | "commit";
+
 /** A record to be written; what is left out is null, none, or now. */
 export type NewRecord = Partial<Omit<LogRecord, "offset">>;
 
@@ -70,7 +72,15 @@ export class MemoryLog implements LogReader {
   readonly #groups = new Map<string, Map<string, CommittedOffset>>();
   readonly #waiting = new Set<() => void>();
   /** Called before every request; may throw what it fails with, or take its time. */
-  before: (request: "topics" | "fetch" | "offsets" | "committed" | "commit") => Promise<void> | void = () => undefined;
+  before: (request: MemoryRequest) => Promise<void> | void = () => undefined;
+  /** Called when a request has had its effect; may throw what becomes of its answer. */
+  after: (request: MemoryRequest) => void = () => undefined;
+  readonly #bytesPerRecord: number;
+
+  /** `bytesPerRecord`: for how large a record passes beside what is in it, so that few of them fill a fetch. */
+  constructor({ bytesPerRecord = 0 } = {}) {
+    this.#bytesPerRecord = bytesPerRecord;
+  }
 
   createTopic(name: string, partitions = 1): void {
     const topicId = randomBytes(16).toString("hex");
@@ -78,8 +88,10 @@ export class MemoryLog implements LogReader {
     this.#wake();
   }
 
-  deleteTopic(name: string): void {
+  /** Kafka forgets the committed offsets of a topic that is deleted, but not at once. */
+  deleteTopic(name: string, { keepOffsets = false } = {}): void {
     this.#topics.delete(name);
+    if (keepOffsets) return;
     for (const group of this.#groups.values()) {
       for (const [key, { topic }] of group) if (topic === name) group.delete(key);
     }
@@ -126,6 +138,17 @@ export class MemoryLog implements LogReader {
       const lost = found.batches.pop();
       if (lost !== undefined) found.end = lost.base;
     }
+  }
+
+  /** Where the log of a partition begins, may be read up to, and ends; undefined where there is none. */
+  bounds(
+    topic: string,
+    partition: number,
+  ): { start: number; stable: number; end: number; topicId: string } | undefined {
+    const found = this.#topics.get(topic);
+    const at = found?.partitions[partition];
+    if (found === undefined || at === undefined) return undefined;
+    return { start: at.start, stable: at.stable, end: at.end, topicId: found.topicId };
   }
 
   /** Every record that a reader may ever see now, in order. */
@@ -188,6 +211,7 @@ export class MemoryLog implements LogReader {
     const known = this.#groups.get(group) ?? new Map<string, CommittedOffset>();
     this.#groups.set(group, known);
     for (const offset of offsets) known.set(keyOf(offset), offset);
+    this.after("commit");
   }
 
   async groups(prefix: string): Promise<readonly string[]> {
@@ -227,7 +251,7 @@ export class MemoryLog implements LogReader {
     for (const batch of batches) {
       if (batch.last < offset) continue;
       if (batch.base >= stable || size >= mostBytes) break;
-      size += batch.size;
+      size += batch.size + (batch.last - batch.base + 1) * this.#bytesPerRecord;
       nextOffset = batch.last + 1;
       if (batch.transaction?.state === "aborted") continue;
       records.push(...batch.records.filter((record) => record.offset >= offset));
