@@ -45,7 +45,7 @@ export async function startReader(
   const log = createLog(settings);
   const tailLog = createLog(settings);
   const probe = createLogReader({ ...settings, retryForMs: 500 });
-  const catalogue = new Catalogue(log, names);
+  const catalogue = new Catalogue(log, names, config.topics, logger);
   const claims = new Claims(log, names, newProcessId());
   const positions = new Positions(log, names, catalogue, claims);
   const sessions = new Sessions();
@@ -73,7 +73,17 @@ export async function startReader(
     outageMs,
   });
   const report = new StandingReport(log);
-  const service = dataReader({ log, fetcher, acknowledger, positions, sessions, tenures, report, busyWaitMs });
+  const service = dataReader({
+    log,
+    fetcher,
+    acknowledger,
+    positions,
+    catalogue,
+    sessions,
+    tenures,
+    report,
+    busyWaitMs,
+  });
   const health = new HealthState([DataReader.typeName]);
   const server = await startGrpcService({
     log: logger,
@@ -114,6 +124,8 @@ export async function startReader(
         logger.info(reachable ? "Kafka can be reached again" : "Kafka cannot be reached");
       }
       health.setServing(reachable);
+      // What cannot be read of what was named is said at once, not with the first fetch.
+      if (first && reachable) void catalogue.partitions().catch(() => undefined);
       if (reachable) {
         first = false;
         alive ??= keepReadersAlive(positions, createKafka(settings), logger, signal);
