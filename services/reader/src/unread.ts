@@ -6,6 +6,7 @@ import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import type { FetchedPartition, LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
 import { type SourcePartition, ofSources } from "./catalogue.js";
+import { fetchSize } from "./fetch-size.js";
 import { type Gap, recreatedGap } from "./gap.js";
 import { type Place, keyOf, placesByKey } from "./place.js";
 import type { Part } from "./stretch.js";
@@ -107,6 +108,8 @@ class Reading {
   #left: number;
   #bytesLeft: number;
   #fetching: Promise<readonly Part[]> | undefined;
+  /** About how many bytes a batch has. */
+  #batchSize: number | undefined;
   #follower: Follower | undefined;
   #discovered = performance.now();
 
@@ -299,12 +302,16 @@ class Reading {
     if (missing.length === 0) return parts;
     // A small limit needs no large fetch; the broker gives one batch at least.
     const enough = limit < 100 ? Math.min(fetchBytes, 64 * 1024) : fetchBytes;
+    const atOnce = Math.min(missing.length, 4);
+    const each = fetchSize(Math.max(64 * 1024, Math.ceil(enough / atOnce)), this.#batchSize);
     const fetched = await log.fetch(missing, {
-      maxBytes: enough,
-      maxBytesPerPartition: Math.max(64 * 1024, Math.ceil(enough / Math.min(missing.length, 4))),
+      maxBytes: Math.min(enough, each * atOnce),
+      maxBytesPerPartition: each,
       maxWaitMs: 0,
       signal,
     });
+    const last = fetched.findLast(({ records }) => records.length > 0)?.records.at(-1);
+    if (last !== undefined) this.#batchSize = last.bytes.length;
     return [...parts, ...fetched];
   }
 
