@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildKernels } from "./kernels.mjs";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -136,6 +137,8 @@ export async function build() {
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   const code = await run(pinnedNode(), [tsc, "-b"], { stdio: ["inherit", 2, 2] });
   if (code !== 0) throw new StepFailed("the build (tsc -b)", code);
+  const kernelsCode = buildKernels(pinnedNode());
+  if (kernelsCode !== 0) throw new StepFailed("the build of what is WebAssembly (asc)", kernelsCode);
 }
 
 /** Otherwise jest would go on running tests whose source was deleted. */

@@ -16,6 +16,7 @@ import type { ServerHttp2Stream } from "node:http2";
 import { StatusSchema } from "@apispool/contracts/google/rpc/status_pb.js";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
 import { isAbort, toConnectError } from "./errors.js";
+import { envelopeOf } from "./grpc-envelope.js";
 import type { Logger } from "./logger.js";
 
 /** What every implementation needs of its call; Connect's HandlerContext satisfies it too. */
@@ -150,6 +151,7 @@ async function respond(
   run: (context: CallContext) => AsyncIterable<unknown>,
 ): Promise<void> {
   const { context, finish } = openCall(call, method, options);
+  sendEnvelopesAsTheyAre(call);
   const room = new Room(context.signal);
   try {
     for await (const message of run(context)) {
@@ -257,6 +259,15 @@ function http2StreamOf(call: object): ServerHttp2Stream {
   const stream = (call as { call?: { stream?: ServerHttp2Stream } }).call?.stream;
   if (stream === undefined) throw new Error("this version of grpc-js keeps its HTTP/2 stream elsewhere");
   return stream;
+}
+
+/** grpc-js copies every message into an envelope; one that stands in its envelope already need not be. */
+function sendEnvelopesAsTheyAre(call: object): void {
+  const inner = (call as { call?: { serializeMessage?: (message: unknown) => Buffer } }).call;
+  const serialize = inner?.serializeMessage?.bind(inner);
+  if (inner === undefined || serialize === undefined)
+    throw new Error("this version of grpc-js writes messages elsewhere");
+  inner.serializeMessage = (message) => envelopeOf(message) ?? serialize(message);
 }
 
 /** A grpc-js status with the details of the error as google.rpc.Status in `grpc-status-details-bin`. */

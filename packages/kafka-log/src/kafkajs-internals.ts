@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import type { KafkaConfig, Message, Producer, ProducerConfig, RetryOptions } from "kafkajs";
+import type { ISocketFactory, KafkaConfig, Message, Producer, ProducerConfig, RetryOptions } from "kafkajs";
 
 /*
  * kafkajs is pinned and frozen, and has no public way to read by offset without joining a group. This is the one place
@@ -138,7 +138,7 @@ const require = createRequire(import.meta.url);
 const ClusterClass = require("kafkajs/src/cluster") as new (options: object) => Cluster;
 const producerOf = require("kafkajs/src/producer") as (options: object) => Producer;
 const EncoderClass = require("kafkajs/src/protocol/encoder") as new () => Encoder;
-const createSocketFactory = require("kafkajs/src/network/socketFactory") as () => unknown;
+const createSocketFactory = require("kafkajs/src/network/socketFactory") as () => ISocketFactory;
 const PRODUCE = 0;
 const produceVersions: unknown = require("kafkajs/src/protocol/requests/produce");
 const loggerModule = require("kafkajs/src/loggers") as {
@@ -146,6 +146,25 @@ const loggerModule = require("kafkajs/src/loggers") as {
 };
 
 const ONCE_MORE = { initialRetryTime: 50, maxRetryTime: 200, retries: 1 };
+
+/**
+ * Behind each response kafkajs keeps an empty rest, for which it puts the next one, which came whole, together anew: a copy
+ * of all that is read.
+ */
+const connection = (require("kafkajs/src/network/connection") as { prototype: ConnectionInternals }).prototype;
+const processData = connection.processData;
+connection.processData = function (this: ConnectionInternals, data) {
+  if (this.chunks.length === 1 && this.chunks[0]?.length === 0) this.chunks = [];
+  processData.call(this, data);
+};
+
+interface ConnectionInternals {
+  chunks: Buffer[];
+  processData: (this: ConnectionInternals, data: Buffer) => void;
+}
+
+/** Makes sockets as kafkajs does. */
+export const kafkajsSockets: ISocketFactory = createSocketFactory();
 
 function loggerOf(config: KafkaConfig): unknown {
   return loggerModule.createLogger({ level: config.logLevel ?? 1, logCreator: config.logCreator });
@@ -165,7 +184,7 @@ export function createProducer(
 export function createCluster(config: KafkaConfig, retry: RetryOptions = ONCE_MORE): Cluster {
   return new ClusterClass({
     logger: loggerOf(config),
-    socketFactory: config.socketFactory ?? createSocketFactory(),
+    socketFactory: config.socketFactory ?? kafkajsSockets,
     brokers: config.brokers,
     ssl: config.ssl,
     sasl: config.sasl,

@@ -1,6 +1,7 @@
 import { type ISocketFactory, Kafka, type KafkaConfig, type LogEntry, logLevel } from "kafkajs";
 import type { EnvReader } from "@apispool/common/env.js";
 import type { Logger } from "@apispool/common/logger.js";
+import { readingSockets } from "./sockets.js";
 
 /** How to reach Kafka, and under which names Apispool keeps its things there. */
 export interface KafkaSettings {
@@ -36,7 +37,7 @@ export function kafkaConfig(settings: KafkaSettings): KafkaConfig {
     retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 8 },
     logLevel: logLevel.INFO,
     logCreator: () => (entry) => forward(settings.log, entry),
-    ...(settings.socketFactory === undefined ? {} : { socketFactory: settings.socketFactory }),
+    socketFactory: settings.socketFactory ?? readingSockets,
   };
 }
 

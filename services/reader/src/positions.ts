@@ -123,9 +123,8 @@ export class Positions {
       };
       const behind = wanted.filter((place) => place.offset < (sameTopic(place)?.offset ?? 0));
       // A position behind the end of a log that was truncated is none any more: what is written up to it would be passed over.
-      const ends = new Map(
-        (await this.#log.offsetsAt("latest", behind, signal)).map((end) => [keyOf(end), end.offset] as const),
-      );
+      const found = behind.length === 0 ? [] : await this.#log.offsetsAt("latest", behind, signal);
+      const ends = new Map(found.map((end) => [keyOf(end), end.offset]));
       const ahead = wanted.filter((place) => {
         const found = sameTopic(place);
         if (found === undefined || place.offset > found.offset) return true;

@@ -1,3 +1,4 @@
+import { ENVELOPE_BYTES, inEnvelope } from "@apispool/common/grpc-envelope.js";
 import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
 import { encodeRecords, encodeResponse, encodeRest } from "./encode-response.js";
 import type { Chunk, Run } from "./unread.js";
@@ -8,7 +9,8 @@ const encoded = new WeakMap<readonly StoredRecord[], Buffer>();
 export function sharedResponse(reader: string, chunk: Chunk): { readonly bytes: Buffer; readonly cursor: string } {
   if (!chunk.runs.some(({ shared }) => shared === true)) return encodeResponse(reader, chunk);
   const { bytes: rest, cursor } = encodeRest(reader, chunk);
-  return { bytes: Buffer.concat([...chunk.runs.map(recordsOf), rest]), cursor };
+  const parts = [Buffer.alloc(ENVELOPE_BYTES), ...chunk.runs.map(recordsOf), rest];
+  return { bytes: inEnvelope(Buffer.concat(parts)), cursor };
 }
 
 function recordsOf(run: Run): Buffer {

@@ -5,6 +5,7 @@ import { rpcError } from "@apispool/common/errors.js";
 import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import type { FetchedPartition, LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
+import { fetchSize } from "./fetch-size.js";
 import { type Gap, recreatedGap } from "./gap.js";
 import type { SourcePartition } from "./catalogue.js";
 import type { RecordFilter } from "./filter/record-filter.js";
@@ -111,6 +112,8 @@ class Reading {
   #left: number;
   #bytesLeft: number;
   #fetching: Promise<readonly Part[]> | undefined;
+  /** About how many bytes a batch has. */
+  #batchSize: number | undefined;
   #follower: Follower | undefined;
   #discovered = performance.now();
   /** Until when the first record is waited for; on the clock of performance.now. */
@@ -337,12 +340,16 @@ class Reading {
     if (missing.length === 0) return parts;
     // A small limit needs no large fetch; the broker gives one batch at least.
     const enough = limit < 100 && filter === undefined ? Math.min(fetchBytes, 64 * 1024) : fetchBytes;
+    const atOnce = Math.min(missing.length, 4);
+    const each = fetchSize(Math.max(64 * 1024, Math.ceil(enough / atOnce)), this.#batchSize);
     const fetched = await log.fetch(missing, {
-      maxBytes: enough,
-      maxBytesPerPartition: Math.max(64 * 1024, Math.ceil(enough / Math.min(missing.length, 4))),
+      maxBytes: Math.min(enough, each * atOnce),
+      maxBytesPerPartition: each,
       maxWaitMs: 0,
       signal,
     });
+    const last = fetched.findLast(({ records }) => records.length > 0)?.records.at(-1);
+    if (last !== undefined) this.#batchSize = last.bytes.length;
     return [...parts, ...fetched];
   }
 

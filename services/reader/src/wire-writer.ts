@@ -3,8 +3,10 @@ export class WireWriter {
   #buffer: Buffer;
   #at = 0;
 
-  constructor(size: number) {
-    this.#buffer = Buffer.allocUnsafe(Math.max(size, 64));
+  /** Of about so many bytes, behind `before` others that are left free. */
+  constructor(size: number, before = 0) {
+    this.#buffer = Buffer.allocUnsafe(before + Math.max(size, 64));
+    this.#at = before;
   }
 
   /** Makes room for so many bytes. */
@@ -115,6 +117,7 @@ export class WireWriter {
     this.#at += value.length;
   }
 
+  /** All bytes, those that were left free among them. */
   done(): Buffer {
     return this.#buffer.subarray(0, this.#at);
   }
