@@ -45,8 +45,10 @@ class KafkaJsLogReader implements LogReader {
   constructor(settings: LogReaderSettings) {
     const config = kafkaConfig(settings);
     const retryForMs = settings.retryForMs ?? 4000;
-    this.#quick = new ClusterHandle(config, settings.brokers, retryForMs);
-    this.#polling = new ClusterHandle(config, settings.brokers, retryForMs);
+    // A broker that cannot be reached leads nothing for long.
+    const forgetLeaders = (): void => void (this.#leaders = undefined);
+    this.#quick = new ClusterHandle(config, settings.brokers, retryForMs, forgetLeaders);
+    this.#polling = new ClusterHandle(config, settings.brokers, retryForMs, forgetLeaders);
   }
 
   async topics(prefix: string, signal?: AbortSignal): Promise<readonly TopicInfo[]> {
@@ -61,12 +63,22 @@ class KafkaJsLogReader implements LogReader {
       .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  async leadersOf(partitions: readonly TopicPartition[], signal?: AbortSignal): Promise<readonly number[]> {
+    if (partitions.some((p) => this.#leaders?.has(keyOf(p)) !== true))
+      await this.#quick.attempt(async (cluster) => this.#metadata(cluster), signal);
+    return partitions.map((p) => this.#leaders?.get(keyOf(p)) ?? -1);
+  }
+
   async fetch(positions: readonly PartitionOffset[], options: FetchOptions): Promise<readonly FetchedPartition[]> {
     if (positions.length === 0) return [];
     const handle = options.maxWaitMs > 0 ? this.#polling : this.#quick;
     const responses = await handle.attempt(async (cluster) => {
       const perBroker = await this.#byLeader(cluster, positions);
-      const limits = { ...options, requestTimeoutMs: options.maxWaitMs + 8000 };
+      const limits = {
+        ...options,
+        maxBytes: Math.ceil(options.maxBytes / perBroker.length),
+        requestTimeoutMs: options.maxWaitMs + 8000,
+      };
       const answers = await Promise.all(
         perBroker.map(async ([broker, wanted]) => broker.connectionPool.send(fetchCall(wanted, limits))),
       );
@@ -122,10 +134,17 @@ class KafkaJsLogReader implements LogReader {
     );
   }
 
-  async commit(group: string, offsets: readonly CommittedOffset[], signal?: AbortSignal): Promise<void> {
-    if (offsets.length === 0) return;
-    await this.#quick.attempt(async (cluster) => {
+  async commit(
+    group: string,
+    offsets: readonly CommittedOffset[],
+    signal?: AbortSignal,
+    sendBy = Number.POSITIVE_INFINITY,
+  ): Promise<boolean> {
+    if (offsets.length === 0) return true;
+    return await this.#quick.attempt(async (cluster) => {
       const coordinator = await cluster.findGroupCoordinator({ groupId: group });
+      // This process may have been frozen since.
+      if (performance.now() > sendBy) return false;
       await coordinator.offsetCommit({
         groupId: group,
         groupGenerationId: SIMPLE_CONSUMER_GENERATION,
@@ -137,6 +156,7 @@ class KafkaJsLogReader implements LogReader {
           metadata,
         })),
       });
+      return true;
     }, signal);
   }
 

@@ -80,6 +80,11 @@ export interface CommittedOffset extends PartitionOffset {
 export interface LogReader {
   /** Every topic whose name begins with the prefix; asks the broker, so a new topic shows at once. */
   topics(prefix: string, signal?: AbortSignal): Promise<readonly TopicInfo[]>;
+  /**
+   * The nodes that lead some partitions, as they were last heard of; -1 where there is none. A fetch from several nodes takes
+   * as long as the slowest of them.
+   */
+  leadersOf(partitions: readonly TopicPartition[], signal?: AbortSignal): Promise<readonly number[]>;
   /** One answer for each position asked for, in the same order. */
   fetch(positions: readonly PartitionOffset[], options: FetchOptions): Promise<readonly FetchedPartition[]>;
   /**
@@ -99,9 +104,10 @@ export interface LogReader {
   ): Promise<readonly CommittedOffset[]>;
   /**
    * Commits as Kafka's "simple consumer" does (generation -1, no member). FAILED_PRECONDITION / READER_IN_USE_BY_GROUP
-   * while a member of a real consumer group of that name is alive.
+   * while a member of a real consumer group of that name is alive. Kafka has no commit that depends on what was committed
+   * before: whoever has read that gives `sendBy` (performance.now()), after which it is not sent, nor sent again. False then.
    */
-  commit(group: string, offsets: readonly CommittedOffset[], signal?: AbortSignal): Promise<void>;
+  commit(group: string, offsets: readonly CommittedOffset[], signal?: AbortSignal, sendBy?: number): Promise<boolean>;
   /** The names of all groups that begin with the prefix, in order. */
   groups(prefix: string, signal?: AbortSignal): Promise<readonly string[]>;
   /** Forgets a group and its offsets; false when there was none. */

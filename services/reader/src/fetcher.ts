@@ -3,39 +3,49 @@ import { describeError } from "@apispool/common/errors.js";
 import type { CallContext } from "@apispool/common/grpc-server.js";
 import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import { confirmWritten, http2Receipt } from "@apispool/common/receipt-http2.js";
-import { GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Acknowledger } from "./acknowledger.js";
 import type { Catalogue } from "./catalogue.js";
 import { decodeCursor } from "./cursor.js";
 import { encodeResponse } from "./encode-response.js";
 import type { FetchSpec } from "./fetch-request.js";
-import type { Gap } from "./gap.js";
-import type { HeadWatch } from "./head-watch.js";
+import { type Gap, recreatedGap } from "./gap.js";
 import { type Place, keyOf } from "./place.js";
-import type { Positions } from "./positions.js";
+import type { Positions, Standing } from "./positions.js";
 import type { Session, Sessions } from "./sessions.js";
+import { sharedResponse } from "./shared-response.js";
+import type { Tail } from "./tail.js";
 import { placeInLog } from "./since.js";
+import type { Tenure, Tenures } from "./tenure.js";
 import { type Chunk, unread } from "./unread.js";
 
 /** How long an acknowledgement is tried while Kafka is away, in milliseconds. */
 const ACKNOWLEDGE_MS = 300_000;
+/** How many acknowledgements of live tails Kafka is asked for in a second: with very many, each has to wait longer. */
+const MOST_ACKNOWLEDGEMENTS = 200;
+/** The least time from one acknowledgement of a live tail to its next, in milliseconds. */
+const ACKNOWLEDGE_EVERY_MS = 200;
 
 export interface FetcherOptions {
   readonly log: LogReader;
-  readonly head: HeadWatch;
+  readonly tail: Tail;
   readonly catalogue: Catalogue;
   readonly positions: Positions;
   readonly sessions: Sessions;
+  readonly tenures: Tenures;
   readonly acknowledger: Acknowledger;
   readonly busyWaitMs: number;
   readonly batchBytes: number;
   readonly fetchBytes: number;
+  /** How long a live tail waits for Kafka to come back, in milliseconds. */
+  readonly outageMs: number;
 }
 
 interface Begin {
   readonly places: readonly Place[];
   readonly gaps: readonly Gap[];
+  /** Absent where nothing is acknowledged: then anybody may read. */
+  readonly tenure?: Tenure;
 }
 
 /** Hands readers what they have not read, and moves them on when there is evidence that they have it. */
@@ -43,6 +53,7 @@ export class Fetcher {
   readonly #options: FetcherOptions;
   /** Fetches that are over but for the evidence that their client has everything. */
   readonly #settling = new Map<Promise<void>, () => void>();
+  #following = 0;
 
   constructor(options: FetcherOptions) {
     this.#options = options;
@@ -50,12 +61,12 @@ export class Fetcher {
 
   /** The messages of one fetch, in their wire form. */
   async *fetch(spec: FetchSpec, context: CallContext): AsyncGenerator<Uint8Array, void, undefined> {
-    const { acknowledger, sessions, busyWaitMs, log } = this.#options;
+    const { acknowledger, positions, sessions, tenures, busyWaitMs, log } = this.#options;
     const { signal, requestId } = context;
     if (spec.ackCursor !== "") await acknowledger.acknowledge(spec.reader, spec.ackCursor, "ack_cursor", signal);
     if (spec.since !== "") {
       for await (const chunk of this.#chunks(await this.#since(spec, signal), spec, signal)) {
-        yield encodeResponse(spec.reader, chunk).bytes;
+        yield sharedResponse(spec.reader, chunk).bytes;
       }
       return;
     }
@@ -68,10 +79,16 @@ export class Fetcher {
       });
     const held = new Held(session);
     try {
-      const begin = await this.#unread(spec, signal);
+      const entry = { session, follow: spec.follow, busyWaitMs, signal };
+      const { standing, tenure } = await tenures.enter(spec.reader, entry, async () =>
+        positions.open(spec.reader, spec.start, signal),
+      );
+      const begin = { ...unreadOf(standing, spec, this.#options.catalogue), tenure };
+      // It ends, too, when another process takes the reader over.
+      const guarded = { ...context, signal: tenure.signal };
       if (spec.ack === "auto")
-        yield* spec.follow ? this.#follow(begin, spec, context) : this.#auto(begin, spec, context, held);
-      else yield* this.#byCursor(begin, spec, signal, session);
+        yield* spec.follow ? this.#follow(begin, spec, guarded, held) : this.#auto(begin, spec, guarded, held);
+      else yield* this.#byCursor(begin, spec, guarded.signal, session);
     } finally {
       held.release();
     }
@@ -88,7 +105,7 @@ export class Fetcher {
     let places: readonly Place[] = [];
     for await (const chunk of this.#chunks(begin, spec, signal)) {
       places = chunk.places;
-      yield encodeResponse(spec.reader, chunk).bytes;
+      yield sharedResponse(spec.reader, chunk).bytes;
     }
     if (spec.ack === "lease") await session.untilAcknowledged(places, spec.leaseMs, signal);
   }
@@ -106,8 +123,6 @@ export class Fetcher {
   /** Has to be called before the stream's last message is written: it listens for how the stream ends. */
   #settle(cursor: string, reader: string, { stream, log }: CallContext, held: Held): void {
     const receipt = http2Receipt(stream);
-    const nudge = (): void => receipt.nudge();
-    held.keep(nudge);
     const settling = receipt.outcome
       .then(async (outcome) => {
         const acknowledge = async () => this.#options.acknowledger.acknowledge(reader, cursor, "cursor");
@@ -117,21 +132,29 @@ export class Fetcher {
       })
       .catch((error: unknown) => {
         log.warn({ reader, err: describeError(error) }, "could not acknowledge; the records will be delivered again");
-      })
-      .finally(() => {
-        this.#settling.delete(settling);
-        held.end();
       });
-    this.#settling.set(settling, nudge);
+    this.#holdUntil(settling, held, () => receipt.nudge());
+  }
+
+  /** Keeps the reader although its stream is over. `nudge` hurries what is waited for. */
+  #holdUntil(settling: Promise<void>, held: Held, nudge = (): void => {}): void {
+    held.keep(nudge);
+    const ended = settling.finally(() => {
+      this.#settling.delete(ended);
+      held.end();
+    });
+    this.#settling.set(ended, nudge);
   }
 
   /** AUTO on a live tail: each batch counts as read once the client has taken it off the connection. */
-  async *#follow(begin: Begin, spec: FetchSpec, context: CallContext): AsyncGenerator<Uint8Array> {
+  async *#follow(begin: Begin, spec: FetchSpec, context: CallContext, held: Held): AsyncGenerator<Uint8Array> {
     const { stream, signal, log } = context;
     const progress = new FollowProgress(
       async (cursor) => {
         try {
-          await this.#options.acknowledger.acknowledge(spec.reader, cursor, "cursor");
+          await retryUnavailable(ACKNOWLEDGE_MS, async () =>
+            this.#options.acknowledger.acknowledge(spec.reader, cursor, "cursor"),
+          );
           return true;
         } catch (error) {
           log.warn({ reader: spec.reader, err: describeError(error) }, "could not acknowledge");
@@ -139,19 +162,25 @@ export class Fetcher {
         }
       },
       async () => (await confirmWritten(stream)) === "received",
+      () => Math.max(ACKNOWLEDGE_EVERY_MS, (this.#following * 1000) / MOST_ACKNOWLEDGEMENTS),
     );
-    for await (const chunk of this.#chunks(begin, spec, signal)) {
-      const { bytes, cursor } = encodeResponse(spec.reader, chunk);
-      yield bytes;
-      if (chunk.places.length > 0) progress.handedOver(cursor);
+    this.#following += 1;
+    let settled = false;
+    try {
+      for await (const chunk of this.#chunks(begin, spec, signal)) {
+        const { bytes, cursor } = sharedResponse(spec.reader, chunk);
+        // A limit was reached: it ends as a fetch that does not follow.
+        settled = chunk.complete && chunk.places.length > 0;
+        if (settled) this.#settle(cursor, spec.reader, context, held);
+        yield bytes;
+        if (chunk.places.length > 0 && !chunk.complete) progress.handedOver(cursor);
+      }
+    } finally {
+      this.#following -= 1;
+      // What the client is known to have counts before anybody else is given the reader; the stream's end waits for nothing.
+      const ending = progress.end();
+      if (!settled) this.#holdUntil(ending, held);
     }
-  }
-
-  async #unread(spec: FetchSpec, signal: AbortSignal): Promise<Begin> {
-    const { places, gaps } = await this.#options.positions.open(spec.reader, spec.start, signal);
-    const wanted = this.#options.catalogue.ofSources(places, spec.sources);
-    const sources = new Set(wanted.map(({ source }) => source));
-    return { places: wanted, gaps: gaps.filter((gap) => sources.has(gap.source)) };
   }
 
   /** From a place in the log on, or from a cursor; where that says nothing, from the reader's position, or the beginning. */
@@ -177,27 +206,30 @@ export class Fetcher {
         return standing.get(keyOf(partition)) ?? { ...partition, offset: earliest.get(keyOf(partition)) ?? 0 };
       }
       if (at.topicId === partition.topicId) return { ...partition, offset: at.offset };
-      gaps.push({
-        source: partition.source,
-        partition: partition.partition,
-        fromOffset: at.offset,
-        toOffset: at.offset,
-        reason: GapReason.TOPIC_RECREATED,
-        detail: "the topic was deleted and made again since the cursor was given; it is read from its beginning",
-      });
+      gaps.push(recreatedGap(at));
       return { ...partition, offset: 0 };
     });
     return { places, gaps };
   }
 
-  #chunks({ places, gaps }: Begin, spec: FetchSpec, signal: AbortSignal): AsyncGenerator<Chunk, void, undefined> {
-    const { log, head, batchBytes, fetchBytes, catalogue } = this.#options;
+  async *#chunks(begin: Begin, spec: FetchSpec, signal: AbortSignal): AsyncGenerator<Chunk, void, undefined> {
+    for await (const chunk of this.#read(begin, spec, signal)) {
+      await begin.tenure?.delivering(chunk.places);
+      yield chunk;
+    }
+  }
+
+  #read({ places, gaps }: Begin, spec: FetchSpec, signal: AbortSignal): AsyncGenerator<Chunk, void, undefined> {
+    const { log, tail, batchBytes, fetchBytes, outageMs, catalogue } = this.#options;
+    const { sources } = spec;
     return unread(places, gaps, {
       log,
-      head,
+      tail,
       signal,
       batchBytes,
       fetchBytes,
+      outageMs,
+      sources,
       limit: spec.limit,
       maxBytes: spec.maxBytes,
       waitMs: spec.waitMs,
@@ -205,17 +237,19 @@ export class Fetcher {
       filter: spec.filter,
       // What commits nothing has only its cursor to go on from.
       wholeCursor: spec.since !== "",
-      discover: async (known) => {
-        const keys = new Set(known.map(keyOf));
-        const there = await catalogue.partitions(1000);
-        const wanted = spec.sources.length === 0 ? there : there.filter(({ source }) => spec.sources.includes(source));
-        // What was not there when the fetch began is read from its beginning.
-        return wanted
-          .filter((partition) => !keys.has(keyOf(partition)))
-          .map((partition) => ({ ...partition, offset: 0 }));
+      missing: () => catalogue.missing,
+      discover: async (maxAgeMs) => {
+        const there = await catalogue.partitions(maxAgeMs);
+        return sources.length === 0 ? there : there.filter(({ source }) => sources.includes(source));
       },
     });
   }
+}
+
+function unreadOf({ places, gaps }: Standing, { sources: asked }: FetchSpec, catalogue: Catalogue): Begin {
+  const wanted = catalogue.ofSources(places, asked);
+  const sources = new Set(wanted.map(({ source }) => source));
+  return { places: wanted, gaps: gaps.filter((gap) => sources.has(gap.source)) };
 }
 
 /** A session that is released by whoever has it last: the stream, or the wait for evidence behind it. */

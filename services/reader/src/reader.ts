@@ -1,28 +1,35 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { describeError } from "@apispool/common/errors.js";
 import { addService } from "@apispool/common/grpc-server.js";
 import { HealthState } from "@apispool/common/health.js";
 import type { Logger } from "@apispool/common/logger.js";
 import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
+import { compacted, ensureTopics } from "@apispool/kafka-log/ensure-topics.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";
 import { Acknowledger } from "./acknowledger.js";
+import { Claims } from "./claims.js";
 import { Catalogue } from "./catalogue.js";
 import type { ReaderConfig } from "./config.js";
 import { Fetcher } from "./fetcher.js";
-import { HeadWatch } from "./head-watch.js";
 import { keepReadersAlive } from "./keep-alive.js";
 import { Positions } from "./positions.js";
+import { newProcessId } from "./process-id.js";
 import { dataReader } from "./service.js";
 import { Sessions } from "./sessions.js";
 import { StandingReport } from "./standing-report.js";
+import { Tenures } from "./tenure.js";
+import { Tail } from "./tail.js";
 
 const HEALTH_CHECK_MS = 2000;
 const BOOT_CHECK_MS = 200;
 /** How long evidence of receipt is waited for at the end, in milliseconds. */
 const SETTLE_MS = 1000;
+/** The most that a poll for new records brings: a client that stops reading keeps one of them in memory. */
+const POLL_BYTES = 512 * 1024;
 
 /**
  * Starts the reader: its gRPC server at once; it is NOT_SERVING while Kafka cannot be reached. Tests look at what it asks
@@ -36,28 +43,47 @@ export async function startReader(
   const settings: KafkaSettings = { ...config.kafka, log: logger };
   const names = namesFor(settings.topicPrefix);
   const log = createLog(settings);
-  // What waits for new records has a connection of its own: a blocked fetch holds up every other request on one.
-  const headLog = createLog(settings);
+  const tailLog = createLog(settings);
   const probe = createLogReader({ ...settings, retryForMs: 500 });
-  const head = new HeadWatch(headLog, logger);
   const catalogue = new Catalogue(log, names, config.topics, logger);
-  const positions = new Positions(log, names, catalogue);
+  const claims = new Claims(log, names, newProcessId());
+  const positions = new Positions(log, names, catalogue, claims);
   const sessions = new Sessions();
+  const tenures = new Tenures(claims);
   const acknowledger = new Acknowledger(positions, sessions);
-  const { busyWaitMs, batchBytes, fetchBytes } = config;
+  const { busyWaitMs, batchBytes, fetchBytes, tailBytes, outageMs } = config;
+  const tail = new Tail({
+    log: tailLog,
+    logger,
+    keepBytes: tailBytes,
+    pollBytes: Math.min(POLL_BYTES, fetchBytes),
+    pieceBytes: batchBytes / 2,
+  });
   const fetcher = new Fetcher({
     log,
-    head,
+    tail,
     catalogue,
     positions,
     sessions,
+    tenures,
     acknowledger,
     busyWaitMs,
     batchBytes,
     fetchBytes,
+    outageMs,
   });
   const report = new StandingReport(log);
-  const service = dataReader({ log, fetcher, acknowledger, positions, catalogue, sessions, report, busyWaitMs });
+  const service = dataReader({
+    log,
+    fetcher,
+    acknowledger,
+    positions,
+    catalogue,
+    sessions,
+    tenures,
+    report,
+    busyWaitMs,
+  });
   const health = new HealthState([DataReader.typeName]);
   const server = await startGrpcService({
     log: logger,
@@ -67,7 +93,20 @@ export async function startReader(
     register: (grpcServer, options) => addService(grpcServer, DataReader, service, options),
   });
   const stopping = new AbortController();
+  let unguarded = false;
   const life = live();
+
+  /** Without its topic nobody can see which process serves a reader. */
+  async function enableClaims(): Promise<void> {
+    try {
+      const topic = { topic: names.readers, partitions: 1, config: compacted };
+      await ensureTopics(createKafka(settings), settings.brokers, [topic], logger);
+      claims.enabled = true;
+    } catch (error) {
+      if (!unguarded) logger.warn({ err: describeError(error) }, `no topic ${names.readers}: readers are not guarded`);
+      unguarded = true;
+    }
+  }
 
   async function live(): Promise<void> {
     const { signal } = stopping;
@@ -77,6 +116,7 @@ export async function startReader(
         () => true,
         () => false,
       );
+      if (reachable && !claims.enabled) await enableClaims();
       if (signal.aborted) break;
       if (first && reachable) logger.info(`ready on port ${server.port}`);
       else if (first) logger.debug("waiting for Kafka");
@@ -102,9 +142,11 @@ export async function startReader(
       health.setServing(false);
       await Promise.race([fetcher.settled(), sleep(SETTLE_MS)]);
       await server.stop();
-      await head.close();
+      // What live tails had just been given.
+      await Promise.race([fetcher.settled(), sleep(SETTLE_MS)]);
+      await tail.close();
       await life;
-      await Promise.all([log.close(), headLog.close(), probe.close()]);
+      await Promise.all([log.close(), tailLog.close(), probe.close()]);
     },
   };
 }

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { silentLogger } from "@apispool/common/logger.js";
 import { filterOf } from "./filter/record-filter.js";
-import { HeadWatch } from "./head-watch.js";
 import type { Place } from "./place.js";
+import { Tail } from "./tail.js";
 import { MemoryLog } from "./testing/memory-log.js";
 import { type Chunk, type UnreadOptions, unread } from "./unread.js";
 
@@ -25,17 +25,20 @@ const given = (chunks: readonly Chunk[]): string[] =>
 
 describe("reading with a filter", () => {
   let log: MemoryLog;
-  let head: HeadWatch;
+  let tail: Tail;
   beforeEach(() => {
     log = new MemoryLog();
     log.createTopic("t", 3);
-    head = new HeadWatch(log, silentLogger);
+    tail = new Tail({ log, logger: silentLogger, keepBytes: 100_000, pollBytes: 10_000, pieceBytes: 1000 });
   });
-  afterEach(() => head.close());
+  afterEach(() => tail.close());
 
   const options = (some: Partial<UnreadOptions>): UnreadOptions => ({
     log,
-    head,
+    tail,
+    outageMs: 1000,
+    sources: [],
+    missing: () => new Map(),
     signal: noSignal,
     batchBytes: 500,
     fetchBytes: 2000,
@@ -45,7 +48,7 @@ describe("reading with a filter", () => {
     follow: false,
     filter: undefined,
     wholeCursor: false,
-    discover: async () => Promise.resolve([]),
+    discover: async () => Promise.resolve([0, 1, 2].map((partition) => place(partition))),
     ...some,
   });
   const read = async (from: readonly Place[], some: Partial<UnreadOptions>): Promise<Chunk[]> => {
@@ -150,14 +153,14 @@ describe("reading with a filter", () => {
 
   it("tells a live tail where it is although nothing passes, and gives what does", async () => {
     const gone = new AbortController();
-    const tail = unread([place(0)], [], options({ filter: filter("n > `5`"), follow: true, signal: gone.signal }));
-    expect((await tail.next()).value).toMatchObject({ runs: [], places: [] });
+    const live = unread([place(0)], [], options({ filter: filter("n > `5`"), follow: true, signal: gone.signal }));
+    expect((await live.next()).value).toMatchObject({ runs: [], places: [] });
     log.append("t", 0, [record(1), record(2)]);
-    expect((await tail.next()).value).toMatchObject({ runs: [], places: [{ offset: 2 }], complete: false });
+    expect((await live.next()).value).toMatchObject({ runs: [], places: [{ offset: 2 }], complete: false });
     log.append("t", 0, [record(1), record(6)]);
-    expect((await tail.next()).value).toMatchObject({ runs: [{ records: [{ offset: 3 }] }], places: [{ offset: 4 }] });
+    expect((await live.next()).value).toMatchObject({ runs: [{ records: [{ offset: 3 }] }], places: [{ offset: 4 }] });
     gone.abort(new Error("gone"));
-    await expect(tail.next()).rejects.toThrow("gone");
+    await expect(live.next()).rejects.toThrow("gone");
   });
 
   it("ends when its client does, although nothing passes", async () => {

@@ -10,6 +10,8 @@ export interface TestStackOptions {
   /** What to poll, as a rule every 100 ms; undefined: a demo that is a hundred times as fast as the ordinary one. */
   readonly sourceUrl?: string;
   readonly sourceName?: string;
+  /** How many reader processes; one unless given. */
+  readonly readers?: number;
   /** What single processes get in their environment beyond that. */
   readonly serviceEnv?: StackOptions["serviceEnv"];
 }
@@ -29,7 +31,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
   const log = fileOutput(logFile);
   // A process that is killed over and over must not have to wait longer every time.
   const supervisor = new Supervisor(log.output, { initialMs: 100, maxMs: 1000, resetAfterMs: 2000 });
-  const { sourceUrl, sourceName, serviceEnv = {} } = options;
+  const { sourceUrl, sourceName, readers = 1, serviceEnv = {} } = options;
   const cleanUp = async (): Promise<void> => {
     await supervisor.stop();
     await log.close();
@@ -39,6 +41,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
     const stack = await startStack({
       root,
       supervisor,
+      readers,
       kafka: { home: kafkaHome, dir, port: 0 },
       source:
         sourceUrl === undefined
@@ -64,6 +67,6 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
 /** Settings that the person running the tests has for their own Apispool are not the tests'. */
 export function withoutSettings(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
   const ours =
-    /^(APISPOOL_|SOURCE_|DEMO_|KAFKA_|TOPIC_|READER_|PORT$|HOST$|DELIVERY_|LOG_|NODE_ENV$|NODE_OPTIONS$|JEST_)/;
+    /^(APISPOOL_|SOURCE_|DEMO_|KAFKA_|TOPIC_|PORT$|HOST$|READER|DELIVERY_|LOG_|NODE_ENV$|NODE_OPTIONS$|JEST_)/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)));
 }

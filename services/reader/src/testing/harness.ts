@@ -11,6 +11,7 @@ import {
 import type { Record as DataRecord } from "@apispool/contracts/apispool/v1/record_pb.js";
 import { silentLogger } from "@apispool/common/logger.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
+import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { ensureTopics, keptForEver } from "@apispool/kafka-log/ensure-topics.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
 import { namesFor, recordHeaders } from "@apispool/kafka-log/topics.js";
@@ -43,6 +44,16 @@ export class Harness {
     log: silentLogger,
   };
   readonly kafka: Kafka = createKafka(this.settings);
+  #config: ReaderConfig = {
+    address: "127.0.0.1:0",
+    kafka: this.settings,
+    busyWaitMs: 5000,
+    batchBytes: 256 * 1024,
+    fetchBytes: 2 * 1024 * 1024,
+    tailBytes: 4 * 1024 * 1024,
+    outageMs: 30_000,
+    topics: [],
+  };
   readonly #sequences = new Map<string, number>();
   readonly #closers: (() => Promise<void>)[] = [];
   server: RunningServer | undefined;
@@ -52,23 +63,20 @@ export class Harness {
     this.client = this.connect(0);
   }
 
-  static async start({ topics, ...config }: HarnessConfig = {}): Promise<Harness> {
+  static async start({ topics, ...config }: HarnessConfig = {}, createLog = createLogReader): Promise<Harness> {
     const harness = new Harness();
-    const server = await startReader(
-      {
-        address: "127.0.0.1:0",
-        kafka: harness.settings,
-        topics: topics?.(harness.prefix) ?? [],
-        busyWaitMs: 5000,
-        batchBytes: 256 * 1024,
-        fetchBytes: 2 * 1024 * 1024,
-        ...config,
-      },
-      silentLogger,
-    );
+    harness.#config = { ...harness.#config, ...config, topics: topics?.(harness.prefix) ?? [] };
+    const server = await startReader(harness.#config, silentLogger, createLog);
     harness.server = server;
     harness.client = harness.connect(server.port);
     return harness;
+  }
+
+  /** Another process, as it were, on the same topics; where it can be reached, and by what. */
+  async another(config: Partial<ReaderConfig> = {}): Promise<{ port: number; client: Client<typeof DataReader> }> {
+    const server = await startReader({ ...this.#config, ...config }, silentLogger);
+    this.#closers.push(() => server.stop());
+    return { port: server.port, client: this.connect(server.port) };
   }
 
   /** A client with a connection of its own. */
@@ -93,7 +101,11 @@ export class Harness {
   }
 
   /** Writes records as the ingestor does: in a transaction, numbered, JSON with CloudEvents headers. */
-  async write(source: string, values: readonly string[], { partition = 0, abort = false } = {}): Promise<void> {
+  async write(
+    source: string,
+    values: readonly string[],
+    { partition = 0, abort = false, perSend = 1000 } = {},
+  ): Promise<void> {
     const topic = this.names.records(source);
     const producer = this.kafka.producer({
       transactionalId: `${this.prefix}.${source}.${partition}.${randomBytes(3).toString("hex")}`,
@@ -116,8 +128,8 @@ export class Harness {
         [recordHeaders.hash]: "0",
       },
     }));
-    for (let from = 0; from < messages.length; from += 1000) {
-      await transaction.send({ topic, messages: messages.slice(from, from + 1000) });
+    for (let from = 0; from < messages.length; from += perSend) {
+      await transaction.send({ topic, messages: messages.slice(from, from + perSend) });
     }
     if (abort) await transaction.abort();
     else {

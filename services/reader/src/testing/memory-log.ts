@@ -185,6 +185,10 @@ export class MemoryLog implements LogReader {
     }
   }
 
+  async leadersOf(partitions: readonly TopicPartition[]): Promise<readonly number[]> {
+    return await Promise.resolve(partitions.map(() => 1));
+  }
+
   async offsetsAt(
     at: "earliest" | "latest" | { readonly timestampMs: number },
     partitions: readonly TopicPartition[],
@@ -205,13 +209,20 @@ export class MemoryLog implements LogReader {
     return partitions.flatMap((partition) => offsets?.get(keyOf(partition)) ?? []);
   }
 
-  async commit(group: string, offsets: readonly CommittedOffset[]): Promise<void> {
-    if (offsets.length === 0) return;
+  async commit(
+    group: string,
+    offsets: readonly CommittedOffset[],
+    _signal?: AbortSignal,
+    sendBy = Infinity,
+  ): Promise<boolean> {
+    if (offsets.length === 0) return true;
     await this.before("commit");
+    if (performance.now() > sendBy) return false;
     const known = this.#groups.get(group) ?? new Map<string, CommittedOffset>();
     this.#groups.set(group, known);
     for (const offset of offsets) known.set(keyOf(offset), offset);
     this.after("commit");
+    return true;
   }
 
   async groups(prefix: string): Promise<readonly string[]> {
