@@ -347,7 +347,7 @@ class Reading {
     const { filter, signal } = this.#options;
     if (filter === undefined) return parts;
     return await filter.apply(
-      parts.map(({ sharedBytes: _, ...part }) => part),
+      parts.map(({ sharedBytes: _sharedBytes, ...part }) => part),
       signal,
     );
   }
