@@ -109,6 +109,7 @@ sources:
     [["tail", "--start", "latest"], "name one with --reader"],
     [["tail", "--json", "--data"], "cannot be used with"],
     [["fetch", "--limit", "0"], "It must be a whole number above zero."],
+    [["fetch", "--header", "ce_type"], "It must be a name and a value, such as ce_type=created."],
     [["fetch", "--ack", "later"], "Allowed choices are auto, manual."],
     [["fetch", "--wait", "long"], "It must be a duration such as 500ms, 30s or 5m."],
     [["readers", "bogus"], "too many arguments"],

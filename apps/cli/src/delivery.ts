@@ -17,6 +17,8 @@ export interface DeliveryOptions {
   readonly line: RecordLine;
   /** Whom to move on; undefined: nobody. */
   readonly reader: string | undefined;
+  /** What a filter drops counts as read, too: batches without a record are acknowledged as well. */
+  readonly filtered: boolean;
   /** Tells the person something beside the records. */
   readonly say: (text: string) => void;
 }
@@ -45,7 +47,7 @@ export class Delivery {
   }
 
   async deliver(batch: FetchUnreadResponse): Promise<void> {
-    const { around, gateway, line, say } = this.#options;
+    const { around, gateway, line, say, filtered } = this.#options;
     for (const { source, partition, fromOffset, toOffset, reason, detail } of batch.gaps.map(gapJson)) {
       const why = reason.toLowerCase();
       say(`gap in ${source}/${partition}, offsets ${fromOffset} to ${toOffset} (${why}): ${printable(detail)}`);
@@ -54,7 +56,7 @@ export class Delivery {
     this.count += batch.records.length;
     if (batch.cursor === "") return;
     this.cursor = batch.cursor;
-    if (batch.records.length > 0 || batch.gaps.length > 0) this.#progress?.handedOver(batch.cursor);
+    if (filtered || batch.records.length > 0 || batch.gaps.length > 0) this.#progress?.handedOver(batch.cursor);
   }
 
   /** Acknowledges what has been written and is not yet. Fails where that cannot be had. */

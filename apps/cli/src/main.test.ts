@@ -86,6 +86,18 @@ describe("the process", () => {
     expect(signal ?? code).toBe("SIGINT");
   });
 
+  it("ends when everything that up started has, although it hears of its starter's end", async () => {
+    const child = spawn(process.execPath, [main, "up"], {
+      env: { PORT: "many" },
+      stdio: ["ignore", "pipe", "inherit", "ipc"],
+    });
+    children.push(child);
+    let text = "";
+    child.stdout?.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    expect(await once(child, "exit")).toEqual([2, null]);
+    expect(text).toContain('PORT: "many"');
+  });
+
   it("prints its lines into a closed pipe without a word", async () => {
     const { child, text, ended } = start(["completion", "bash"]);
     child.stdout.destroy();

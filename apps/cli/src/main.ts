@@ -6,7 +6,8 @@ const around = processSurroundings(process, {
   up: async () => {
     process.setSourceMapsEnabled(true);
     const { runLauncher } = await import("@apispool/launcher/launcher.js");
-    return await runLauncher(process, resolve(import.meta.dirname, "../../.."));
+    // The channel to whoever started this, which the launcher listens to, would keep the process for ever.
+    return process.exit(await runLauncher(process, resolve(import.meta.dirname, "../../..")));
   },
   self: [process.execPath, import.meta.filename],
 });

@@ -40,14 +40,23 @@ export class Catalogue {
     }
   }
 
-  /** Why sources that were named by READER_TOPICS cannot be read, by source. */
-  get missing(): ReadonlyMap<string, string> {
-    return this.#missing;
-  }
-
   /** Those of the sources named; all where none is. Throws NOT_FOUND / UNKNOWN_SOURCE for a name that is none. */
   ofSources<P extends { readonly source: string }>(partitions: readonly P[], sources: readonly string[]): readonly P[] {
-    return ofSources(partitions, sources, this.#missing);
+    if (sources.length === 0) return partitions;
+    const known = new Set(partitions.map(({ source }) => source));
+    const unknown = sources.filter((source) => !known.has(source));
+    if (unknown.length === 0) return partitions.filter(({ source }) => sources.includes(source));
+    const quoted = (names: Iterable<string>): string => [...names].map((name) => `"${name}"`).join(", ") || "none yet";
+    const why = unknown.flatMap((source) => {
+      const reason = this.#missing.get(source);
+      return reason === undefined ? [] : [`; "${source}": ${reason}`];
+    });
+    throw rpcError(
+      Code.NotFound,
+      "UNKNOWN_SOURCE",
+      `sources: unknown: ${quoted(unknown)}; known: ${quoted(known)}${why.join("")}`,
+      { metadata: { unknown: unknown.join(","), known: [...known].join(",") } },
+    );
   }
 
   async #ask(): Promise<readonly SourcePartition[]> {
@@ -70,27 +79,4 @@ export class Catalogue {
       if (!missing.has(source)) this.#logger.info({ source }, `the source "${source}" can be read now`);
     }
   }
-}
-
-/** The same; `missing` says of sources that cannot be read why. */
-export function ofSources<P extends { readonly source: string }>(
-  partitions: readonly P[],
-  sources: readonly string[],
-  missing: ReadonlyMap<string, string>,
-): readonly P[] {
-  if (sources.length === 0) return partitions;
-  const known = new Set(partitions.map(({ source }) => source));
-  const unknown = sources.filter((source) => !known.has(source));
-  if (unknown.length === 0) return partitions.filter(({ source }) => sources.includes(source));
-  const quoted = (names: Iterable<string>): string => [...names].map((name) => `"${name}"`).join(", ") || "none yet";
-  const why = unknown.flatMap((source) => {
-    const reason = missing.get(source);
-    return reason === undefined ? [] : [`; "${source}": ${reason}`];
-  });
-  throw rpcError(
-    Code.NotFound,
-    "UNKNOWN_SOURCE",
-    `sources: unknown: ${quoted(unknown)}; known: ${quoted(known)}${why.join("")}`,
-    { metadata: { unknown: unknown.join(","), known: [...known].join(",") } },
-  );
 }

@@ -13,12 +13,12 @@ export interface ReaderConfig {
   readonly batchBytes: number;
   /** The most that one request to Kafka brings, which is also what a stream keeps in memory ahead of its client. */
   readonly fetchBytes: number;
-  /** What is read beside Apispool's own topics. */
-  readonly topics: readonly ForeignTopic[];
   /** About the most that is kept of the newest records, for all that follow them together. */
   readonly tailBytes: number;
   /** How long a live tail waits for Kafka to come back; then it ends with UNAVAILABLE. */
   readonly outageMs: number;
+  /** What is read beside Apispool's own topics. */
+  readonly topics: readonly ForeignTopic[];
 }
 
 /** Reads the reader's configuration; problems are collected by the environment's reader. */

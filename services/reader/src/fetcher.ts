@@ -61,7 +61,7 @@ export class Fetcher {
 
   /** The messages of one fetch, in their wire form. */
   async *fetch(spec: FetchSpec, context: CallContext): AsyncGenerator<Uint8Array, void, undefined> {
-    const { acknowledger, positions, sessions, tenures, busyWaitMs, log } = this.#options;
+    const { acknowledger, catalogue, positions, sessions, tenures, busyWaitMs, log } = this.#options;
     const { signal, requestId } = context;
     if (spec.ackCursor !== "") await acknowledger.acknowledge(spec.reader, spec.ackCursor, "ack_cursor", signal);
     if (spec.since !== "") {
@@ -83,7 +83,7 @@ export class Fetcher {
       const { standing, tenure } = await tenures.enter(spec.reader, entry, async () =>
         positions.open(spec.reader, spec.start, signal),
       );
-      const begin = { ...unreadOf(standing, spec, this.#options.catalogue), tenure };
+      const begin = { ...unreadOf(standing, spec, catalogue), tenure };
       // It ends, too, when another process takes the reader over.
       const guarded = { ...context, signal: tenure.signal };
       if (spec.ack === "auto")
@@ -229,7 +229,7 @@ export class Fetcher {
       batchBytes,
       fetchBytes,
       outageMs,
-      sources,
+      required: (there) => void catalogue.ofSources(there, sources),
       limit: spec.limit,
       maxBytes: spec.maxBytes,
       waitMs: spec.waitMs,
@@ -237,7 +237,6 @@ export class Fetcher {
       filter: spec.filter,
       // What commits nothing has only its cursor to go on from.
       wholeCursor: spec.since !== "",
-      missing: () => catalogue.missing,
       discover: async (maxAgeMs) => {
         const there = await catalogue.partitions(maxAgeMs);
         return sources.length === 0 ? there : there.filter(({ source }) => sources.includes(source));

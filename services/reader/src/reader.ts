@@ -57,7 +57,7 @@ export async function startReader(
     logger,
     keepBytes: tailBytes,
     pollBytes: Math.min(POLL_BYTES, fetchBytes),
-    pieceBytes: batchBytes / 2,
+    pieceBytes: batchBytes / 8,
   });
   const fetcher = new Fetcher({
     log,

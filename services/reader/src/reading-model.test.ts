@@ -482,7 +482,7 @@ function passesOf({ where = "" }: FetchInit): (record: { readonly value: Buffer 
 }
 
 const seed = Number(process.env["APISPOOL_MODEL_SEED"] ?? Date.now() % 1_000_000);
-const numRuns = Number(process.env["APISPOOL_MODEL_RUNS"] ?? 12);
+const numRuns = Number(process.env["APISPOOL_MODEL_RUNS"] ?? 20);
 
 describe(`reading, whatever happens (seed ${seed})`, () => {
   it("hands out every record, in order, never again once it is acknowledged, and tells every gap", async () => {
@@ -499,7 +499,7 @@ describe(`reading, whatever happens (seed ${seed})`, () => {
           await world.end();
         }
       }),
-      { numRuns, seed, interruptAfterTimeLimit: 120_000, markInterruptAsFailure: false, endOnFailure: false },
+      { numRuns, seed, interruptAfterTimeLimit: 240_000, markInterruptAsFailure: false, endOnFailure: false },
     );
   }, 300_000);
 });

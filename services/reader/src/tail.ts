@@ -18,6 +18,8 @@ const LEADERS_MS = 5000;
 const NO_LEADER = -1;
 /** How many partitions share what is fetched or read at once; the others come next. */
 const AT_A_TIME = 4;
+/** About the most bytes that all followers together are given at a time: what each of them holds back it keeps in memory. */
+const TOGETHER_BYTES = 64 * 1024 * 1024;
 /** So many entries of the queue of what is kept may be past. */
 const MOST_PAST = 1024;
 
@@ -63,16 +65,10 @@ export class Tail {
   #queue: Stretch[] = [];
   #queueFrom = 0;
   #keptBytes = 0;
+  #followers = 0;
 
   constructor(options: TailOptions) {
     this.#options = options;
-  }
-
-  /** How many follow. */
-  get followers(): number {
-    const all = new Set<Follower>();
-    for (const { followers } of this.#watched.values()) for (const follower of followers) all.add(follower);
-    return all.size;
   }
 
   /**
@@ -80,22 +76,28 @@ export class Tail {
    * `patienceMs`; then it rejects with UNAVAILABLE. Whoever began has to `leave`.
    */
   follow(patienceMs: number, signal: AbortSignal): Follower {
+    this.#followers += 1;
     return new Follower(patienceMs, signal, {
       watch: (place, follower) => this.#watch(place, follower),
       awaited: (watched) => this.#awaited(watched),
       restart: (watched, offset) => this.#restart(watched, offset),
       unwatch: (watched, follower) => this.#unwatch(watched, follower),
+      left: () => (this.#followers -= 1),
     });
   }
 
-  /** What is kept from some places on, about `mostBytes` of it, shared fairly; and the places of which nothing is kept. */
+  /**
+   * What is kept from some places on, about `mostBytes` of it, less with very many followers, shared fairly; and the
+   * places of which nothing is kept.
+   */
   read(
     places: readonly Place[],
     mostBytes: number,
   ): { readonly parts: readonly Part[]; readonly missing: readonly Place[] } {
     const missing: Place[] = [];
     const parts: Part[] = [];
-    const share = mostBytes / Math.min(AT_A_TIME, Math.max(1, places.length));
+    const most = Math.min(mostBytes, TOGETHER_BYTES / Math.max(1, this.#followers));
+    const share = most / Math.min(AT_A_TIME, Math.max(1, places.length));
     let served = 0;
     for (const place of places) {
       const stretch = this.#watched.get(idOf(place))?.stretch;
@@ -332,6 +334,7 @@ interface Watching {
   awaited(watched: Watched): void;
   restart(watched: Watched, offset: number): void;
   unwatch(watched: Watched, follower: Follower): void;
+  left(): void;
 }
 
 /** One that has read up to the end of some partitions and wants to hear when there is more. */
@@ -405,6 +408,7 @@ export class Follower {
     this.#signal.removeEventListener("abort", this.#abort);
     this.wake("time");
     this.#keep([]);
+    this.#tail.left();
   }
 
   #keep(places: Iterable<Place>): void {

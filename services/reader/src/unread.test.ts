@@ -29,16 +29,13 @@ describe("reading with a filter", () => {
   beforeEach(() => {
     log = new MemoryLog();
     log.createTopic("t", 3);
-    tail = new Tail({ log, logger: silentLogger, keepBytes: 100_000, pollBytes: 10_000, pieceBytes: 1000 });
+    tail = new Tail({ log, logger: silentLogger, keepBytes: 100_000, pollBytes: 2000, pieceBytes: 250 });
   });
-  afterEach(() => tail.close());
+  afterEach(async () => tail.close());
 
   const options = (some: Partial<UnreadOptions>): UnreadOptions => ({
     log,
     tail,
-    outageMs: 1000,
-    sources: [],
-    missing: () => new Map(),
     signal: noSignal,
     batchBytes: 500,
     fetchBytes: 2000,
@@ -48,7 +45,9 @@ describe("reading with a filter", () => {
     follow: false,
     filter: undefined,
     wholeCursor: false,
+    outageMs: 0,
     discover: async () => Promise.resolve([0, 1, 2].map((partition) => place(partition))),
+    required: () => undefined,
     ...some,
   });
   const read = async (from: readonly Place[], some: Partial<UnreadOptions>): Promise<Chunk[]> => {
@@ -153,14 +152,14 @@ describe("reading with a filter", () => {
 
   it("tells a live tail where it is although nothing passes, and gives what does", async () => {
     const gone = new AbortController();
-    const live = unread([place(0)], [], options({ filter: filter("n > `5`"), follow: true, signal: gone.signal }));
-    expect((await live.next()).value).toMatchObject({ runs: [], places: [] });
+    const tail = unread([place(0)], [], options({ filter: filter("n > `5`"), follow: true, signal: gone.signal }));
+    expect((await tail.next()).value).toMatchObject({ runs: [], places: [] });
     log.append("t", 0, [record(1), record(2)]);
-    expect((await live.next()).value).toMatchObject({ runs: [], places: [{ offset: 2 }], complete: false });
+    expect((await tail.next()).value).toMatchObject({ runs: [], places: [{ offset: 2 }], complete: false });
     log.append("t", 0, [record(1), record(6)]);
-    expect((await live.next()).value).toMatchObject({ runs: [{ records: [{ offset: 3 }] }], places: [{ offset: 4 }] });
+    expect((await tail.next()).value).toMatchObject({ runs: [{ records: [{ offset: 3 }] }], places: [{ offset: 4 }] });
     gone.abort(new Error("gone"));
-    await expect(live.next()).rejects.toThrow("gone");
+    await expect(tail.next()).rejects.toThrow("gone");
   });
 
   it("ends when its client does, although nothing passes", async () => {

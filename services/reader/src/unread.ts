@@ -5,9 +5,9 @@ import { rpcError } from "@apispool/common/errors.js";
 import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import type { FetchedPartition, LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
-import { type SourcePartition, ofSources } from "./catalogue.js";
-import type { RecordFilter } from "./filter/record-filter.js";
 import { type Gap, recreatedGap } from "./gap.js";
+import type { SourcePartition } from "./catalogue.js";
+import type { RecordFilter } from "./filter/record-filter.js";
 import { type Place, keyOf, placesByKey } from "./place.js";
 import type { Part } from "./stretch.js";
 import type { Follower, Tail } from "./tail.js";
@@ -55,20 +55,18 @@ export interface UnreadOptions {
   readonly outageMs: number;
   /** The partitions that there are now, as they were `maxAgeMs` ago at most. */
   readonly discover: (maxAgeMs: number) => Promise<readonly SourcePartition[]>;
-  /** Why sources that are known by name cannot be read. */
-  readonly missing: () => ReadonlyMap<string, string>;
-  /** The sources that were asked for by name; none: all that there are. */
-  readonly sources: readonly string[];
+  /** Throws NOT_FOUND where a source that was asked for by name is not among what there is. */
+  readonly required: (there: readonly SourcePartition[]) => void;
 }
 
 /** How often a live tail and a waiting fetch look for new sources and partitions, in milliseconds. */
 const DISCOVER_MS = 2000;
-/** After so long without a chunk one comes that tells only how far reading has got, in milliseconds. */
-const PROGRESS_MS = 1000;
 /** An answer so old is as good as a new one where somebody else has just asked, in milliseconds. */
 const JUST_ASKED_MS = 100;
 /** A source that is gone for so long, in milliseconds, does not come back by itself. */
 const GONE_MS = 5000;
+/** After so long without a chunk one comes that tells only how far reading has got, in milliseconds. */
+const PROGRESS_MS = 1000;
 /** A fetch that brings nothing although there is something is tried again so often, this many milliseconds apart. */
 const STUCK_TRIES = 200;
 const STUCK_MS = 50;
@@ -112,6 +110,9 @@ class Reading {
   #ends = new Map<string, number>();
   #left: number;
   #bytesLeft: number;
+  #fetching: Promise<readonly Part[]> | undefined;
+  #follower: Follower | undefined;
+  #discovered = performance.now();
   /** Until when the first record is waited for; on the clock of performance.now. */
   readonly #waitUntil: number;
   /** Whether a record has been given. */
@@ -119,9 +120,6 @@ class Reading {
   /** When the last chunk was given, and whether reading has moved since. */
   #toldAt = performance.now();
   #untold = false;
-  #fetching: Promise<readonly Part[]> | undefined;
-  #follower: Follower | undefined;
-  #discovered = performance.now();
 
   constructor(from: readonly Place[], gaps: readonly Gap[], options: UnreadOptions) {
     this.#options = options;
@@ -224,8 +222,7 @@ class Reading {
       this.#gone.delete(keyOf(place));
     }
     if (added.length > 0) await this.#patiently(async () => this.lookAhead(added));
-    if ([...this.#gone.values()].some(({ since }) => now - since > GONE_MS))
-      ofSources(there, this.#options.sources, this.#options.missing());
+    if ([...this.#gone.values()].some(({ since }) => now - since > GONE_MS)) this.#options.required(there);
     return added.length > 0 || gone.length > 0;
   }
 
@@ -316,7 +313,7 @@ class Reading {
       return await this.#fetch(this.#pending());
     } catch (error) {
       signal.throwIfAborted();
-      if (!follow) throw error;
+      if (!follow || (error instanceof ConnectError && error.code === Code.InvalidArgument)) throw error;
       // It may be gone for good; what has not been found after some tries is an error all the same.
       if (error instanceof ConnectError && error.code === Code.NotFound) {
         await this.#discover(JUST_ASKED_MS);
@@ -328,9 +325,16 @@ class Reading {
 
   /** What is at hand already, and from Kafka what is not. */
   async #fetch(pending: readonly Place[]): Promise<readonly Part[]> {
+    const { filter, signal } = this.#options;
+    const parts = await this.#unfiltered(pending);
+    if (filter === undefined) return parts;
+    return (await filter.apply(parts, signal)).map(alone);
+  }
+
+  async #unfiltered(pending: readonly Place[]): Promise<readonly Part[]> {
     const { tail, log, signal, batchBytes, fetchBytes, limit, filter } = this.#options;
     const { parts, missing } = tail.read(pending, batchBytes);
-    if (missing.length === 0) return await this.#passing(parts);
+    if (missing.length === 0) return parts;
     // A small limit needs no large fetch; the broker gives one batch at least.
     const enough = limit < 100 && filter === undefined ? Math.min(fetchBytes, 64 * 1024) : fetchBytes;
     const fetched = await log.fetch(missing, {
@@ -339,17 +343,7 @@ class Reading {
       maxWaitMs: 0,
       signal,
     });
-    return await this.#passing([...parts, ...fetched]);
-  }
-
-  /** What the filter lets through. What is left of records that others are given, too, is this one's alone. */
-  async #passing(parts: readonly Part[]): Promise<readonly Part[]> {
-    const { filter, signal } = this.#options;
-    if (filter === undefined) return parts;
-    return await filter.apply(
-      parts.map(({ sharedBytes: _sharedBytes, ...part }) => part),
-      signal,
-    );
+    return [...parts, ...fetched];
   }
 
   /** Cuts what was fetched into pieces for one chunk each, and keeps to the limits. */
@@ -473,6 +467,11 @@ class Reading {
       this.#gaps.push({ source, partition, fromOffset, toOffset, reason: GapReason.UNREADABLE, detail });
     }
   }
+}
+
+/** What is left of shared records is nobody else's. */
+function alone({ sharedBytes: _shared, ...part }: Part): Part {
+  return part;
 }
 
 /** What counts against `max_bytes`. */

@@ -53,6 +53,13 @@ describe("apispool fetch", () => {
     expect(gateway.positions.get("me")).toBe(1);
   });
 
+  it("asks only for what is wanted; what a filter drops counts as read", async () => {
+    const { out } = await around.run("fetch", "--key", "q1", "--header", "ce_type=a=b", "ce_x=", "--where", "n > `0`");
+    expect(ids(out)).toEqual(["q1"]);
+    expect(gateway.fetches).toMatchObject([{ keys: ["q1"], headers: { ce_type: "a=b", ce_x: "" }, where: "n > `0`" }]);
+    expect(gateway.positions.get("default")).toBe(3);
+  });
+
   it("--data: only what the API sent", async () => {
     expect((await around.run("fetch", "--data")).out).toBe('{"n":12345678901234567890}\n{"n":1}\n{"n":2}\n');
   });

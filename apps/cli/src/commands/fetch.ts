@@ -4,6 +4,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { AckMode, type FetchUnreadResponse } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import type { Context } from "../context.js";
 import { Delivery } from "../delivery.js";
+import { filtersOf, headerOption, isFiltered, keyOption, whereOption } from "../filters.js";
 import { withGateway } from "../gateway.js";
 import { jsonOption, parseCount, parseMs, sourceOption, urlOption } from "../options.js";
 import { parsePlace, parseSince, placeInit } from "../places.js";
@@ -19,6 +20,9 @@ export function fetchCommand({ around }: Context) {
     )
     .option("-r, --reader <name>", "whose unread records", "default")
     .addOption(sourceOption("only these sources"))
+    .addOption(keyOption())
+    .addOption(headerOption())
+    .addOption(whereOption())
     .option("-n, --limit <count>", "at most so many records", parseCount)
     .option("--wait <time>", "where nothing is unread, wait so long for the first record (30s; at most 5m)", parseMs)
     .addOption(
@@ -36,46 +40,59 @@ export function fetchCommand({ around }: Context) {
     .addOption(jsonOption("whole records, as `GET /data` gives them, one a line; that is so without it, too"))
     .addOption(new Option("-d, --data", "only the data of records, one a line").conflicts("json"))
     .addOption(urlOption())
-    .action(
-      async ({ reader, source: sources = [], limit = 0, wait, ack, ackCursor = "", since = "", start, data, url }) => {
-        const acknowledges = ack === "auto" && since === "";
-        await withGateway({ url }, around, async (gateway) => {
-          let delivery: Delivery | undefined;
-          const told = (): string => `${delivery?.count ?? 0} records …`;
-          // On one terminal the records themselves show how it goes.
-          using progress = around.output.isTerminal ? undefined : new Progress(around, told);
-          const say = (text: string): void => {
-            progress?.clear();
-            around.err(text);
-          };
-          delivery = new Delivery({
-            gateway,
-            around,
-            reader: acknowledges ? reader : undefined,
-            line: data === true ? dataLine : jsonLine,
-            say,
-          });
-          const batches = gateway.data.fetchUnread(
-            {
-              reader,
-              sources,
-              limit: BigInt(limit),
-              // Leased: another fetch of the reader waits until what was written here is acknowledged.
-              ack: acknowledges ? AckMode.LEASE : AckMode.MANUAL,
-              ackCursor,
-              since,
-              ...(wait === undefined ? {} : { wait: durationFromMs(wait) }),
-              ...(start === undefined ? {} : { start: { at: placeInit(start) } }),
-            },
-            { signal: gateway.signal },
-          );
-          await delivery.run(toItsEnd(batches));
-          if (!acknowledges && delivery.cursor !== "") {
-            say(since === "" ? `--ack-cursor ${delivery.cursor}` : `--since ${delivery.cursor}`);
-          }
+    .action(async (options) => {
+      const {
+        reader,
+        source: sources = [],
+        limit = 0,
+        wait,
+        ack,
+        ackCursor = "",
+        since = "",
+        start,
+        data,
+        url,
+      } = options;
+      const filters = filtersOf(options);
+      const acknowledges = ack === "auto" && since === "";
+      await withGateway({ url }, around, async (gateway) => {
+        let delivery: Delivery | undefined;
+        const told = (): string => `${delivery?.count ?? 0} records …`;
+        // On one terminal the records themselves show how it goes.
+        using progress = around.output.isTerminal ? undefined : new Progress(around, told);
+        const say = (text: string): void => {
+          progress?.clear();
+          around.err(text);
+        };
+        delivery = new Delivery({
+          gateway,
+          around,
+          reader: acknowledges ? reader : undefined,
+          filtered: isFiltered(filters),
+          line: data === true ? dataLine : jsonLine,
+          say,
         });
-      },
-    );
+        const batches = gateway.data.fetchUnread(
+          {
+            reader,
+            sources,
+            ...filters,
+            limit: BigInt(limit),
+            // Leased: another fetch of the reader waits until what was written here is acknowledged.
+            ack: acknowledges ? AckMode.LEASE : AckMode.MANUAL,
+            ackCursor,
+            since,
+            ...(wait === undefined ? {} : { wait: durationFromMs(wait) }),
+            ...(start === undefined ? {} : { start: { at: placeInit(start) } }),
+          },
+          { signal: gateway.signal },
+        );
+        await delivery.run(toItsEnd(batches));
+        if (!acknowledges && delivery.cursor !== "") {
+          say(since === "" ? `--ack-cursor ${delivery.cursor}` : `--since ${delivery.cursor}`);
+        }
+      });
+    });
 }
 
 /** A stream that ends before its last batch is no "nothing more". */

@@ -107,6 +107,20 @@ new     starting     –           –                0
       });
     });
 
+    it("is a line for each change, below one head, where the output is no terminal", async () => {
+      const running = around.run("status", "quakes", "--watch");
+      await until(() => around.outText.includes("12345"));
+      gateway.change("quakes", { recordsTotal: 20000n });
+      await until(() => around.outText.includes("20000"));
+      around.interrupt();
+      expect((await running).out.split("\n").map((line) => line.split(" ")[0])).toEqual([
+        "SOURCE",
+        "quakes",
+        "quakes",
+        "",
+      ]);
+    });
+
     it("draws over what it has drawn on a terminal", async () => {
       around.output = { isTerminal: true, columns: 80 };
       const running = around.run("status", "quakes", "--watch", "--no-color");

@@ -42,12 +42,18 @@ async function watch(gateway: Gateway, sources: string[], json: boolean, context
   const { signal } = gateway;
   const screen = around.output.isTerminal && !json ? new Picture(context) : undefined;
   const say = (text: string): void => (screen === undefined ? around.err(text) : screen.note(text));
+  let told = false;
   const changes = lasting(gateway, () => gateway.worker.watchStatus({ sources }, { signal }), { say });
   try {
     for await (const { sources: changed } of changes) {
       if (screen !== undefined) screen.update(changed);
       else if (json) await around.write(changed.map((s) => `${JSON.stringify(workerSource(s))}\n`).join(""), signal);
-      else if (changed.length > 0) await around.write(`${lines(changed, context).join("\n")}\n`, signal);
+      else if (changed.length > 0) {
+        // One head is enough.
+        const text = lines(changed, context).slice(told ? 1 : 0);
+        told = true;
+        await around.write(`${text.join("\n")}\n`, signal);
+      }
     }
   } catch (error) {
     if (!(error instanceof OutputClosed)) throw error;

@@ -47,6 +47,14 @@ describe("apispool tail", () => {
     expect((await running).code).toBe(130);
   });
 
+  it("prints only what is wanted", async () => {
+    const running = around.run("tail", "--since", "earliest", "--key", "q1", "--data");
+    await until(() => lines().length === 1);
+    around.interrupt();
+    expect((await running).out).toBe('{"n":1}\n');
+    expect(gateway.fetches).toMatchObject([{ keys: ["q1"], headers: {}, where: "" }]);
+  });
+
   it("goes on behind what was written last when the gateway has been away", async () => {
     const running = around.run("tail", "--since", "earliest", "--data");
     await until(() => lines().length === 2);

@@ -2,6 +2,7 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { AckMode } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import type { Context } from "../context.js";
 import { Delivery } from "../delivery.js";
+import { filtersOf, isFiltered, headerOption, keyOption, whereOption } from "../filters.js";
 import { withGateway } from "../gateway.js";
 import { lasting } from "../lasting.js";
 import { jsonOption, sourceOption, urlOption } from "../options.js";
@@ -18,6 +19,9 @@ export function tailCommand({ around, paint }: Context) {
     )
     .option("-r, --reader <name>", "read as this reader, and acknowledge")
     .addOption(sourceOption("only these sources"))
+    .addOption(keyOption())
+    .addOption(headerOption())
+    .addOption(whereOption())
     .option(
       "--since <place>",
       "begin there: earliest, latest, a time, how long ago (15m), or a cursor",
@@ -27,7 +31,8 @@ export function tailCommand({ around, paint }: Context) {
     .addOption(jsonOption("whole records, as `GET /data` gives them, one a line"))
     .addOption(new Option("-d, --data", "only the data of records, one a line").conflicts("json"))
     .addOption(urlOption())
-    .action(async ({ reader, source: sources = [], since, start, json, data, url }, command) => {
+    .action(async (options, command) => {
+      const { reader, source: sources = [], since, start, json, data, url } = options;
       if (reader !== undefined && since !== undefined) {
         return command.error(
           "error: --since moves nobody, so it cannot go with --reader; `apispool seek` moves a reader",
@@ -35,6 +40,7 @@ export function tailCommand({ around, paint }: Context) {
       }
       if (reader === undefined && start !== undefined)
         return command.error("error: --start is for new readers: name one with --reader");
+      const filters = filtersOf(options);
       const { isTerminal } = around.output;
       const readable = readableLine(paint(), () => (isTerminal ? around.output.columns : undefined));
       await withGateway({ url }, around, async (gateway) => {
@@ -42,6 +48,7 @@ export function tailCommand({ around, paint }: Context) {
           gateway,
           around,
           reader,
+          filtered: isFiltered(filters),
           line: json === true ? jsonLine : data === true ? dataLine : readable,
           say: around.err,
         });
@@ -52,6 +59,7 @@ export function tailCommand({ around, paint }: Context) {
             gateway.data.fetchUnread(
               {
                 sources,
+                ...filters,
                 follow: true,
                 ...(from === undefined
                   ? { since: delivery.cursor === "" ? (since ?? "latest") : delivery.cursor }

@@ -200,7 +200,8 @@ export class FakeGateway {
       const upTo = Math.min(place + this.batchSize, this.log.length, end);
       const complete = !follow && (upTo === this.log.length || upTo === end);
       if (first || upTo > place || complete) {
-        const records = this.log.slice(place, upTo).map((json, i) => recordOf(json, place + i));
+        const read = this.log.slice(place, upTo).map((json, i) => recordOf(json, place + i));
+        const records = read.filter(({ id }) => request.keys.length === 0 || request.keys.includes(id));
         place = upTo;
         if (place >= this.breakAfter) return;
         yield { records, gaps: first ? gaps : [], cursor: cursorOf(place), complete };

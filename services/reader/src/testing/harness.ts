@@ -65,7 +65,7 @@ export class Harness {
 
   static async start({ topics, ...config }: HarnessConfig = {}, createLog = createLogReader): Promise<Harness> {
     const harness = new Harness();
-    harness.#config = { ...harness.#config, ...config, topics: topics?.(harness.prefix) ?? [] };
+    harness.#config = { ...harness.#config, topics: topics?.(harness.prefix) ?? [], ...config };
     const server = await startReader(harness.#config, silentLogger, createLog);
     harness.server = server;
     harness.client = harness.connect(server.port);

@@ -185,10 +185,6 @@ export class MemoryLog implements LogReader {
     }
   }
 
-  async leadersOf(partitions: readonly TopicPartition[]): Promise<readonly number[]> {
-    return await Promise.resolve(partitions.map(() => 1));
-  }
-
   async offsetsAt(
     at: "earliest" | "latest" | { readonly timestampMs: number },
     partitions: readonly TopicPartition[],
@@ -209,11 +205,15 @@ export class MemoryLog implements LogReader {
     return partitions.flatMap((partition) => offsets?.get(keyOf(partition)) ?? []);
   }
 
+  async leadersOf(partitions: readonly TopicPartition[]): Promise<readonly number[]> {
+    return Promise.resolve(partitions.map(() => 1));
+  }
+
   async commit(
     group: string,
     offsets: readonly CommittedOffset[],
     _signal?: AbortSignal,
-    sendBy = Infinity,
+    sendBy = Number.POSITIVE_INFINITY,
   ): Promise<boolean> {
     if (offsets.length === 0) return true;
     await this.before("commit");
