@@ -8,6 +8,7 @@ export default {
       displayName: "unit",
       testMatch: [
         "<rootDir>/{packages,services,apps}/*/dist/**/*.test.js",
+        "<rootDir>/bench/dist/**/*.test.js",
         // What crosses services and needs no Kafka.
         "<rootDir>/test/dist/unit/**/*.test.js",
       ],
