@@ -25,6 +25,10 @@ export interface ReadFrom {
 /** What was read of a page: as much as goes into a transaction, or the rest of it. */
 export interface PageChunk {
   readonly batches: readonly ItemBatch[];
+  /** Records and dead letters in them. */
+  readonly items: number;
+  /** Of the records' JSON. */
+  readonly bytes: number;
   /** Comes with the rest. */
   readonly end?: PageEnd;
 }
@@ -39,6 +43,16 @@ export interface PageEnd {
   readonly next: PageToken | undefined;
   /** The error that says that the pages go round in a circle: what is in the page counts, where it leads to does not. */
   readonly circle?: unknown;
+}
+
+/** The most pages that are read ahead, however small they are: the API may be asked for them again. */
+const MOST_PAGES_AHEAD = 10;
+
+/** Whether no more is to be read ahead: as many pages, or as much as a transaction holds. */
+export function isFarAhead(ready: readonly PageChunk[]): boolean {
+  const sum = (of: (chunk: PageChunk) => number): number => ready.reduce((total, chunk) => total + of(chunk), 0);
+  const [items, bytes] = [sum((chunk) => chunk.items), sum((chunk) => chunk.bytes)];
+  return ready.length >= MOST_PAGES_AHEAD || isEnough(items, bytes);
 }
 
 /**
@@ -84,7 +98,7 @@ export class PageReader {
       if (response.status === 304) {
         // Read to its end, which is at once: a body that is destroyed takes its connection with it.
         response.body.on("error", () => undefined).resume();
-        yield { batches: [], end: { notModified: true, items: 0, next: undefined } };
+        yield { batches: [], items: 0, bytes: 0, end: { notModified: true, items: 0, next: undefined } };
         return;
       }
       try {
@@ -127,22 +141,22 @@ export class PageReader {
     try {
       const page = await this.#options.parts.openPage(response, this.#resume);
       let batches: ItemBatch[] = [];
-      let [records, bytes, items] = [0, 0, 0];
+      let [items, bytes, itemsDone] = [0, 0, 0];
       for await (const batch of page.batches) {
         signal.throwIfAborted();
         batches.push(batch);
-        items = batch.itemsDone;
-        records += batch.records.length + batch.deadLetters.length;
+        itemsDone = batch.itemsDone;
+        items += batch.records.length + batch.deadLetters.length;
         for (const { json } of batch.records) bytes += json.length;
-        if (!isEnough(records, bytes)) continue;
-        yield { batches };
+        if (!isEnough(items, bytes)) continue;
+        yield { batches, items, bytes };
         batches = [];
-        records = bytes = 0;
+        items = bytes = 0;
       }
       whole = true;
       signal.throwIfAborted();
-      const end = this.#end(response, page, items);
-      yield { batches, end };
+      const end = this.#end(response, page, itemsDone);
+      yield { batches, items, bytes, end };
       return end;
     } finally {
       if (!whole) response.body.destroy();

@@ -8,15 +8,20 @@ import { PartInProgress } from "./part-in-progress.js";
 import type { PollOptions } from "./poll.js";
 import { type PollState, type Progress, idsToRemember } from "./poll-state.js";
 
-/** What a page brought that is in the log now. */
-export interface PageOutcome {
-  readonly items: number;
+/** What of a poll is in the log. */
+export interface WrittenPages {
+  readonly notModified: boolean;
+  readonly pages: number;
   readonly written: number;
-  /** It looks as if there were more of it at once. */
-  readonly full: boolean;
+  readonly items: number;
+  /** There is more to be had at once: the last page leads on, or was full. */
+  readonly more: boolean;
 }
 
-/** Writes what is new of the pages that were read, each part together with where to go on behind it. */
+/**
+ * Writes what is new of the pages that were read, together with where to go on behind it: pages that are ready at the same
+ * time in one transaction, and a page that is too large for one in several.
+ */
 export class PageWriter {
   readonly #options: PollOptions;
   readonly #before: PollState;
@@ -24,10 +29,13 @@ export class PageWriter {
   /** Whether the place is from an earlier poll or process, so that the API may not know it any more. */
   #resumed: boolean;
   #progress: Progress;
-  #part = new PartInProgress();
+  readonly #part = new PartInProgress();
+  /** Where the poll stands behind the last page that is staged and not written. */
+  #staged: PollState | undefined;
   /** Of the page that is under way. */
   #newRecords = 0;
   #newLetters = 0;
+  #written: WrittenPages = { notModified: false, pages: 0, written: 0, items: 0, more: true };
 
   constructor(options: PollOptions) {
     const { config, parts, sink, parent, now } = options;
@@ -51,26 +59,19 @@ export class PageWriter {
     return { values, token, resume, pages, first };
   }
 
-  /** Writes a part of a page; tells what the page brought once all of it is in the log. The signal keeps it from beginning. */
-  async write({ batches, end }: PageChunk): Promise<PageOutcome | undefined> {
-    const { signal } = this.#options;
-    for (const batch of batches) {
-      signal.throwIfAborted();
-      this.#take(batch);
-      if (!this.#part.full) continue;
-      const { itemsDone, rolling } = batch;
-      this.#progress = { ...this.#progress, resume: { itemsDone, rolling } };
-      await this.#commit({ ...this.#before, progress: this.#progress });
+  get written(): WrittenPages {
+    return this.#written;
+  }
+
+  /** Writes what is ready, of one page or of several; the signal keeps it from beginning. */
+  async write(ready: readonly PageChunk[]): Promise<void> {
+    for (const { batches, end } of ready) {
+      // The rest of this page is not here yet, and what is staged must not have to wait for it.
+      if (end === undefined) await this.#writeStaged();
+      for (const batch of batches) await this.#take(batch);
+      if (end !== undefined) await this.#end(end);
     }
-    signal.throwIfAborted();
-    if (end === undefined) return undefined;
-    this.#resumed = false;
-    if (end.notModified) return { items: 0, written: 0, full: false };
-    await this.#commit(this.#after(end));
-    if (end.circle !== undefined) throw end.circle;
-    const outcome = { items: end.items, written: this.#newRecords, full: this.#isFull(end.items) };
-    this.#newRecords = this.#newLetters = 0;
-    return outcome;
+    await this.#writeStaged();
   }
 
   /**
@@ -84,10 +85,11 @@ export class PageWriter {
     const place = { token: null, pages: 0, items };
     const again: Progress = { poll: name, values, ...place, ...(item === undefined ? {} : { item }) };
     const state = { ...this.#before, progress: again };
-    await this.#options.sink.commit({ records: [], deadLetters: [], state }).catch(() => undefined);
+    await this.#options.sink.commit({ found: [], state }).catch(() => undefined);
   }
 
-  #take(batch: ItemBatch): void {
+  async #take(batch: ItemBatch): Promise<void> {
+    this.#options.signal.throwIfAborted();
     const looked = batch.records.length + batch.deadLetters.length + batch.filtered;
     // An extractor may begin again on its own, so where it goes on is not known before.
     const found = this.#options.sink.stage(batch, batch.itemsDone === looked);
@@ -96,6 +98,34 @@ export class PageWriter {
     this.#part.add(batch, found);
     this.#progress = { ...this.#progress, items: (this.#progress.items ?? 0) + batch.records.length };
     this.#raise(batch);
+    if (!this.#part.full) return;
+    const { itemsDone, rolling } = batch;
+    this.#progress = { ...this.#progress, resume: { itemsDone, rolling } };
+    await this.#commit({ ...this.#before, progress: this.#progress });
+  }
+
+  async #end(end: PageEnd): Promise<void> {
+    this.#resumed = false;
+    const { pages, written, items } = this.#written;
+    this.#written = {
+      notModified: end.notModified,
+      pages: pages + 1,
+      written: written + this.#newRecords,
+      items: items + end.items,
+      more: end.next !== undefined || this.#isFull(end.items),
+    };
+    this.#newRecords = this.#newLetters = 0;
+    if (end.notModified) return;
+    this.#staged = this.#after(end);
+    if (end.circle === undefined) return;
+    await this.#writeStaged();
+    throw end.circle;
+  }
+
+  async #writeStaged(): Promise<void> {
+    if (this.#staged === undefined) return;
+    this.#options.signal.throwIfAborted();
+    await this.#commit(this.#staged);
   }
 
   #raise(batch: ItemBatch): void {
@@ -107,10 +137,11 @@ export class PageWriter {
 
   async #commit(state: PollState): Promise<void> {
     const { sink, events } = this.#options;
-    const { records, deadLetters, duplicates } = this.#part.taken();
+    const { found, written, duplicates } = this.#part.taken();
+    this.#staged = undefined;
     // Nothing of a page counts before all of it that is new is in the log.
-    await sink.commit({ records, deadLetters, state });
-    events?.onPart?.({ written: records.length, duplicates, deadLetters });
+    await sink.commit({ found, state });
+    events?.onPart?.({ written, duplicates, deadLetters: found.flatMap(({ deadLetters }) => deadLetters) });
   }
 
   /** Where the poll stands behind a page. */

@@ -12,30 +12,29 @@ export function isEnough(records: number, bytes: number): boolean {
 
 /** What is read and new, until it is enough for a transaction. */
 export class PartInProgress {
-  #records: Found["records"][number][] = [];
-  #deadLetters: Found["deadLetters"][number][] = [];
+  #found: Found[] = [];
+  #items = 0;
   #bytes = 0;
+  #written = 0;
   #duplicates = 0;
 
   add(batch: ItemBatch, found: Found): void {
-    this.#duplicates += batch.records.length - found.records.length;
-    for (const record of found.records) {
-      this.#records.push(record);
-      this.#bytes += record.json.length;
-    }
-    this.#deadLetters.push(...found.deadLetters);
+    const { records, deadLetters } = found;
+    this.#duplicates += batch.records.length - records.length;
+    this.#written += records.length;
+    this.#items += records.length + deadLetters.length;
+    for (const { json } of records) this.#bytes += json.length;
+    if (records.length > 0 || deadLetters.length > 0) this.#found.push(found);
   }
 
   get full(): boolean {
-    return isEnough(this.#records.length + this.#deadLetters.length, this.#bytes);
+    return isEnough(this.#items, this.#bytes);
   }
 
-  taken(): Found & { duplicates: number } {
-    const taken = { records: this.#records, deadLetters: this.#deadLetters, duplicates: this.#duplicates };
-    this.#records = [];
-    this.#deadLetters = [];
-    this.#bytes = 0;
-    this.#duplicates = 0;
+  taken(): { readonly found: readonly Found[]; readonly written: number; readonly duplicates: number } {
+    const taken = { found: this.#found, written: this.#written, duplicates: this.#duplicates };
+    this.#found = [];
+    this.#items = this.#bytes = this.#written = this.#duplicates = 0;
     return taken;
   }
 }

@@ -1,10 +1,10 @@
 import type { SourceConfig } from "../config/source-config.js";
 import type { PollError } from "../poll-error.js";
-import { oneAhead } from "./one-ahead.js";
-import { PageReader } from "./page-reader.js";
+import { PageReader, isFarAhead } from "./page-reader.js";
 import { PageWriter } from "./page-writer.js";
 import type { Found, PollSink } from "./poll-sink.js";
 import type { ParentItem, PollState } from "./poll-state.js";
+import { readAhead } from "./read-ahead.js";
 import type { SourceParts } from "./source-parts.js";
 
 /** What happens while a poll goes on. */
@@ -54,34 +54,25 @@ export interface PollOutcome {
 }
 
 /**
- * One poll: page after page until there is none, the most pages have been read, or the signal fires. Each page is written,
- * in parts where it is large, together with where to go on: a poll that ends in the middle, for whatever reason, is gone
- * on with where it ended. While a part is written the next one is read, and nothing of that counts before its turn comes.
+ * One poll: page after page until there is none, the most pages have been read, or the signal fires. Pages are written
+ * together with where to go on: a poll that ends in the middle, for whatever reason, is gone on with where it ended.
+ *
+ * While something is written, what comes next is read, and written when its turn comes: a failure to write drops it, and a
+ * failure to read is told when all before it is in the log. Pages that Kafka is slower to take than the API to give share
+ * transactions.
  */
 export async function poll(options: PollOptions): Promise<PollOutcome> {
   const { sink, signal } = options;
   const writer = new PageWriter(options);
   const reader = new PageReader(options, writer.from);
-  let outcome = { notModified: false, pages: 0, written: 0, items: 0, more: true, freshForMs: 0 };
   try {
-    for await (const chunk of oneAhead((until) => reader.chunks(until), signal)) {
-      const page = await writer.write(chunk);
-      if (page === undefined || chunk.end === undefined) continue;
-      // Behind a page that is not the last there is more, even where no more is read now.
-      const more = chunk.end.next !== undefined || page.full;
-      outcome = {
-        notModified: chunk.end.notModified,
-        pages: outcome.pages + 1,
-        written: outcome.written + page.written,
-        items: outcome.items + page.items,
-        more,
-        freshForMs: more ? 0 : reader.freshForMs,
-      };
+    for await (const ready of readAhead((until) => reader.chunks(until), isFarAhead, signal)) {
+      await writer.write(ready);
     }
   } catch (error) {
     sink.rollback();
     await writer.forgetPlace(error);
     throw error;
   }
-  return outcome;
+  return { ...writer.written, freshForMs: writer.written.more ? 0 : reader.freshForMs };
 }

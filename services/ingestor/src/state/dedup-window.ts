@@ -34,8 +34,12 @@ export class DedupWindow {
     this.#size = size;
   }
 
-  /** A page begins at its first item; what was there before is the page before, its staged part included. */
+  /**
+   * A page begins at its first item; what was there before is the page before, its staged part included. Where something
+   * was staged nothing is forgotten before it is committed, because how much has to be kept is known only then.
+   */
   beginPage(): void {
+    const staged = this.#staged.size > 0;
     for (const place of [this.#page, this.#staged]) {
       for (const [id, { newest, contents }] of place) {
         this.#known.delete(id);
@@ -43,7 +47,7 @@ export class DedupWindow {
       }
       place.clear();
     }
-    this.#trim(this.#known);
+    if (!staged) this.#trim(this.#known);
   }
 
   /**
@@ -91,6 +95,7 @@ export class DedupWindow {
     }
     this.#staged.clear();
     this.#trim(this.#page);
+    this.#trim(this.#known);
   }
 
   /** Takes in what is in the log already, oldest first; {@link beginPage} is to be called between pages. */

@@ -6,11 +6,11 @@ import type { PartitionedMessage } from "./transactional-producer.js";
 /** The CloudEvents type of every record. */
 const RECORD_TYPE = "apispool.record.v1";
 
-/** kafkajs's batches cost the square of their length: this is where its rate is best. */
-const MOST_RECORDS_PER_SEND = 1000;
-const MOST_BYTES_PER_SEND = 900_000;
-/** About what headers and framing add to a record. */
-const RECORD_OVERHEAD_BYTES = 400;
+/** What Kafka takes in a batch unless it was told otherwise is 1 MiB. */
+const MOST_BYTES_PER_SEND = 1_000_000;
+/** The most that lengths and numbers take of a record, and of each of its headers. */
+const FRAME_BYTES = 32;
+const HEADER_FRAME_BYTES = 6;
 
 /** Dead letters are for people to look at; the beginning of a huge one does. */
 const MOST_DEAD_LETTER_BYTES = 512 * 1024;
@@ -21,10 +21,13 @@ export const unwrittenHeader = "apispool-unwritten";
 /** A record with its place in the log's counting. */
 export interface NumberedRecord {
   readonly record: ExtractedRecord;
-  readonly unwritten: readonly string[];
+  /** Contents of its id that were on its page too, and known already. */
+  readonly unwritten: readonly string[] | undefined;
   readonly partition: number;
   /** Its running number in the partition, from 1. */
   readonly sequence: number;
+  /** Of its page; milliseconds since the Unix epoch. */
+  readonly timestamp: number;
 }
 
 /** The partition of a key: the same one always, as long as their number stays. */
@@ -41,8 +44,8 @@ export interface Stamp {
 
 /** A record as a Kafka message: CloudEvents 1.0, Kafka binding, binary mode. */
 export function recordMessage(
-  { record, unwritten, partition, sequence }: NumberedRecord,
-  { source, timestamp }: Stamp,
+  { record, unwritten, partition, sequence, timestamp }: NumberedRecord,
+  source: string,
 ): PartitionedMessage {
   return {
     partition,
@@ -58,7 +61,7 @@ export function recordMessage(
       [recordHeaders.contentType]: "application/json",
       [recordHeaders.sequence]: String(sequence),
       [recordHeaders.hash]: record.hash,
-      ...(unwritten.length === 0 ? {} : { [unwrittenHeader]: unwritten.join(",") }),
+      ...(unwritten === undefined ? {} : { [unwrittenHeader]: unwritten.join(",") }),
     },
   };
 }
@@ -86,14 +89,14 @@ export function deadLetterMessage(
   };
 }
 
-/** Parts of a list that are fit for one request each, in order. */
+/** Parts of a list that are fit for one request each, in order. Each is a wait for Kafka's answer: the fewer the better. */
 export function inSends(messages: readonly PartitionedMessage[]): PartitionedMessage[][] {
   const sends: PartitionedMessage[][] = [];
   let current: PartitionedMessage[] = [];
   let bytes = 0;
   for (const message of messages) {
-    const size = (message.value?.length ?? 0) + 2 * (message.key?.length ?? 0) + RECORD_OVERHEAD_BYTES;
-    if (current.length > 0 && (current.length >= MOST_RECORDS_PER_SEND || bytes + size > MOST_BYTES_PER_SEND)) {
+    const size = bytesOf(message);
+    if (current.length > 0 && bytes + size > MOST_BYTES_PER_SEND) {
       sends.push(current);
       current = [];
       bytes = 0;
@@ -103,4 +106,20 @@ export function inSends(messages: readonly PartitionedMessage[]): PartitionedMes
   }
   if (current.length > 0) sends.push(current);
   return sends;
+}
+
+/** The most that a message takes in a batch. */
+function bytesOf({ key, value, headers = {} }: PartitionedMessage): number {
+  let bytes = FRAME_BYTES + lengthOf(key) + lengthOf(value);
+  for (const name of Object.keys(headers)) {
+    const header = headers[name];
+    if (Array.isArray(header)) throw new TypeError(`header ${name} has several values`);
+    bytes += HEADER_FRAME_BYTES + name.length + lengthOf(header);
+  }
+  return bytes;
+}
+
+function lengthOf(text: Buffer | string | null | undefined): number {
+  if (typeof text === "string") return Buffer.byteLength(text);
+  return text?.length ?? 0;
 }

@@ -2,7 +2,7 @@ import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { SharedConnections } from "@apispool/kafka-log/producer-connections.js";
 import type { Names } from "@apispool/kafka-log/topics.js";
 import { withDeadline } from "../deadline.js";
-import type { DeadLetter, ItemBatch } from "../extract/page.js";
+import type { ItemBatch } from "../extract/page.js";
 import { type PollState, idsToRemember, mustAdvance } from "../poll/poll-state.js";
 import type { Found, Part, PollSink } from "../poll/poll-sink.js";
 import { DedupWindow } from "./dedup-window.js";
@@ -15,6 +15,7 @@ import type { TopicMap } from "./topic-map.js";
 import { type Send, TransactionalProducer, isFenced } from "./transactional-producer.js";
 
 const DEAD_LETTER_WINDOW = 10_000;
+const NONE: ReadonlyMap<string, readonly string[]> = new Map();
 /** A poll of more ids than the window holds has all of them remembered, up to so many. */
 const MOST_REMEMBERED = 250_000;
 const SETTLE_MS = 2000;
@@ -55,6 +56,10 @@ interface LogPosition {
   timestamp: number;
   /** Whether that is the timestamp of the page that is under way. */
   inPage: boolean;
+  /** Whether something is staged that is not committed. */
+  staged: boolean;
+  /** Whether a page was begun upon that: then it cannot be told apart any more. */
+  begunUpon: boolean;
 }
 
 export interface SourceLogOptions {
@@ -128,26 +133,42 @@ export class SourceLog implements PollSink {
     const { seen, seenDeadLetters } = position;
     if (beginsPage) {
       seen.beginPage();
+      position.begunUpon ||= position.staged;
       position.inPage = false;
     }
-    const records = batch.records.filter(({ id, hash }) => seen.stage(id, hash));
+    // By the timestamp the records of a page are known again. It never goes back, whatever the clock does.
+    if (!position.inPage) position.timestamp = Math.max(Date.now(), position.timestamp + 1);
+    position.inPage = true;
+    position.staged = true;
+    const { timestamp } = position;
+    const unwritten = new Map<string, readonly string[]>();
+    const records = batch.records.filter(({ id, hash }) => {
+      if (!seen.stage(id, hash)) return false;
+      const contents = seen.unwritten(id);
+      if (contents.length > 0) unwritten.set(id, contents);
+      return true;
+    });
     const deadLetters = batch.deadLetters.filter(({ hash }) => seenDeadLetters.stage(hash, hash));
-    return { records, deadLetters };
+    return { records, deadLetters, timestamp, ...(unwritten.size === 0 ? {} : { unwritten }) };
   }
 
   rollback(): void {
-    this.#position?.seen.rollback();
-    this.#position?.seenDeadLetters.rollback();
+    if (this.#position === undefined) return;
+    const { seen, seenDeadLetters, begunUpon } = this.#position;
+    seen.rollback();
+    seenDeadLetters.rollback();
+    this.#position.staged = false;
+    if (begunUpon) this.#position = undefined;
   }
 
   /**
-   * Writes a part of a page. Rejects when it is not certain that all of it is in the log; then all of it or nothing is,
+   * Writes a part of a page, or several pages. Rejects when it is not certain that all of it is in the log; then all of it or nothing is,
    * and {@link look} tells.
    */
   async commit(part: Part): Promise<void> {
     const position = this.#known();
     const since = performance.now() - position.writtenAt;
-    const news = part.records.length > 0 || part.deadLetters.length > 0;
+    const news = part.found.some(({ records, deadLetters }) => records.length > 0 || deadLetters.length > 0);
     if (news || part.flush === true || mustAdvance(position.written, part.state, since)) {
       try {
         await this.#write(position, part);
@@ -163,6 +184,7 @@ export class SourceLog implements PollSink {
     position.state = part.state;
     position.seen.commit(Math.min(idsToRemember(part.state), MOST_REMEMBERED));
     position.seenDeadLetters.commit();
+    position.staged = position.begunUpon = false;
     if (part.state.progress?.resume === undefined) position.inPage = false;
   }
 
@@ -187,24 +209,20 @@ export class SourceLog implements PollSink {
     }
   }
 
-  async #write(position: LogPosition, { records, deadLetters, state }: Part): Promise<void> {
+  async #write(position: LogPosition, { found, state }: Part): Promise<void> {
     if (!this.#producer.ready) await this.#own(position);
-    // By the timestamp the records of a page are known again. It never goes back, whatever the clock does.
-    if (!position.inPage) position.timestamp = Math.max(Date.now(), position.timestamp + 1);
-    position.inPage = true;
     const sequences = new Map(position.sequences);
-    const ids = new Set<string>();
-    const numbered = records.map((record): NumberedRecord => {
-      const partition = partitionOf(record.key, position.partitions);
-      const sequence = (sequences.get(partition) ?? 0) + 1;
-      sequences.set(partition, sequence);
-      // Once is enough.
-      const unwritten = ids.has(record.id) ? [] : position.seen.unwritten(record.id);
-      ids.add(record.id);
-      return { record, unwritten, partition, sequence };
-    });
+    const numbered: NumberedRecord[] = [];
+    for (const { records, timestamp, unwritten = NONE } of found) {
+      for (const record of records) {
+        const partition = partitionOf(record.key, position.partitions);
+        const sequence = (sequences.get(partition) ?? 0) + 1;
+        sequences.set(partition, sequence);
+        numbered.push({ record, unwritten: unwritten.get(record.id), partition, sequence, timestamp });
+      }
+    }
     this.#unsettled = true;
-    const sends = this.#sends(numbered, deadLetters, {
+    const sends = this.#sends(numbered, found, {
       owner: this.#options.owner,
       poll: state,
       sequences: Object.fromEntries(sequences),
@@ -235,23 +253,20 @@ export class SourceLog implements PollSink {
     this.#unsettled = false;
   }
 
-  #sends(
-    records: readonly NumberedRecord[],
-    deadLetters: readonly DeadLetter[],
-    state: SourceState & { readonly timestamp: number },
-  ): Send[] {
+  #sends(records: readonly NumberedRecord[], found: readonly Found[], state: SourceState): Send[] {
     const { names, source } = this.#options;
-    const stamp = { source: this.#origin, timestamp: state.timestamp };
     const inParts = (topic: string, messages: Parameters<typeof inSends>[0]): Send[] =>
       inSends(messages).map((part) => [{ topic, messages: part }]);
     const sends = [
       ...inParts(
         names.records(source.name),
-        records.map((record) => recordMessage(record, stamp)),
+        records.map((record) => recordMessage(record, this.#origin)),
       ),
       ...inParts(
         names.deadLetters(source.name),
-        deadLetters.map((letter) => deadLetterMessage(letter, stamp)),
+        found.flatMap(({ deadLetters, timestamp }) =>
+          deadLetters.map((letter) => deadLetterMessage(letter, { source: this.#origin, timestamp })),
+        ),
       ),
     ];
     const value = encodeState(state);
@@ -300,6 +315,8 @@ export class SourceLog implements PollSink {
       writtenAt: performance.now(),
       timestamp: Math.max(newest, found?.state.timestamp ?? 0),
       inPage: poll?.progress?.resume !== undefined,
+      staged: false,
+      begunUpon: false,
     };
   }
 
