@@ -36,6 +36,7 @@ export async function* readAhead<T>(
         ready.push(made);
         change.tell();
         while (isEnough(ready) && !unwanted.signal.aborted) await change.next();
+        unwanted.signal.throwIfAborted();
       }
       ended = {};
     } catch (failure) {
