@@ -6,7 +6,6 @@ import type { HttpRequest, HttpResponse } from "../http/http-client.js";
 import { withRetries } from "../http/retry.js";
 import type { PageToken, Paginator } from "../paging/paginator.js";
 import { PollError } from "../poll-error.js";
-import { isEnough } from "./part-in-progress.js";
 import type { PollOptions } from "./poll.js";
 import type { FirstPage, PollValues } from "./poll-state.js";
 import { renderRequest } from "./request.js";
@@ -22,7 +21,7 @@ export interface ReadFrom {
   readonly first: FirstPage | undefined;
 }
 
-/** What was read of a page: as much as goes into a transaction, or the rest of it. */
+/** What was read of a page: a piece of a large one, or the rest of it. */
 export interface PageChunk {
   readonly batches: readonly ItemBatch[];
   /** Records and dead letters in them. */
@@ -45,14 +44,16 @@ export interface PageEnd {
   readonly circle?: unknown;
 }
 
-/** The most pages that are read ahead, however small they are: the API may be asked for them again. */
-const MOST_PAGES_AHEAD = 10;
+/** The most that is read ahead. Pages are counted too, however small they are: the API may be asked for them again. */
+const AHEAD = { pages: 10, items: 5000, bytes: 8 * 1024 * 1024 };
+/** A large page is handed over in pieces of so much. */
+const PIECE = { items: 2500, bytes: 4 * 1024 * 1024 };
 
-/** Whether no more is to be read ahead: as many pages, or as much as a transaction holds. */
+/** Whether no more is to be read ahead. */
 export function isFarAhead(ready: readonly PageChunk[]): boolean {
   const sum = (of: (chunk: PageChunk) => number): number => ready.reduce((total, chunk) => total + of(chunk), 0);
-  const [items, bytes] = [sum((chunk) => chunk.items), sum((chunk) => chunk.bytes)];
-  return ready.length >= MOST_PAGES_AHEAD || isEnough(items, bytes);
+  if (ready.length >= AHEAD.pages) return true;
+  return sum(({ items }) => items) >= AHEAD.items || sum(({ bytes }) => bytes) >= AHEAD.bytes;
 }
 
 /**
@@ -148,7 +149,7 @@ export class PageReader {
         itemsDone = batch.itemsDone;
         items += batch.records.length + batch.deadLetters.length;
         for (const { json } of batch.records) bytes += json.length;
-        if (!isEnough(items, bytes)) continue;
+        if (items < PIECE.items && bytes < PIECE.bytes) continue;
         yield { batches, items, bytes };
         batches = [];
         items = bytes = 0;

@@ -1,14 +1,9 @@
 import type { ItemBatch } from "../extract/page.js";
 import type { Found } from "./poll-sink.js";
 
-/** The most that one transaction holds, and that is read ahead of one. */
+/** The most that one transaction holds. */
 const MOST_RECORDS = 10_000;
 const MOST_BYTES = 16 * 1024 * 1024;
-
-/** Whether so much is enough for a transaction. */
-export function isEnough(records: number, bytes: number): boolean {
-  return records >= MOST_RECORDS || bytes >= MOST_BYTES;
-}
 
 /** What is read and new, until it is enough for a transaction. */
 export class PartInProgress {
@@ -28,7 +23,7 @@ export class PartInProgress {
   }
 
   get full(): boolean {
-    return isEnough(this.#items, this.#bytes);
+    return this.#items >= MOST_RECORDS || this.#bytes >= MOST_BYTES;
   }
 
   taken(): { readonly found: readonly Found[]; readonly written: number; readonly duplicates: number } {

@@ -7,15 +7,14 @@ import { type PollState, idsToRemember, mustAdvance } from "../poll/poll-state.j
 import type { Found, Part, PollSink } from "../poll/poll-sink.js";
 import { DedupWindow } from "./dedup-window.js";
 import { type LogTail, readTail, rememberAll } from "./log-tail.js";
-import { type NumberedRecord, deadLetterMessage, inSends, partitionOf, recordMessage } from "./outgoing.js";
+import { deadLetterMessages, inSends, numbered, recordMessages } from "./outgoing.js";
 import type { Limiter } from "./limiter.js";
-import { type Owner, type SourceState, encodeState, recordsTotal } from "./source-state.js";
+import { type Owner, encodeState, recordsTotal } from "./source-state.js";
 import type { StateIndex } from "./state-index.js";
 import type { TopicMap } from "./topic-map.js";
 import { type Send, TransactionalProducer, isFenced } from "./transactional-producer.js";
 
 const DEAD_LETTER_WINDOW = 10_000;
-const NONE: ReadonlyMap<string, readonly string[]> = new Map();
 /** A poll of more ids than the window holds has all of them remembered, up to so many. */
 const MOST_REMEMBERED = 250_000;
 const SETTLE_MS = 2000;
@@ -212,22 +211,8 @@ export class SourceLog implements PollSink {
   async #write(position: LogPosition, { found, state }: Part): Promise<void> {
     if (!this.#producer.ready) await this.#own(position);
     const sequences = new Map(position.sequences);
-    const numbered: NumberedRecord[] = [];
-    for (const { records, timestamp, unwritten = NONE } of found) {
-      for (const record of records) {
-        const partition = partitionOf(record.key, position.partitions);
-        const sequence = (sequences.get(partition) ?? 0) + 1;
-        sequences.set(partition, sequence);
-        numbered.push({ record, unwritten: unwritten.get(record.id), partition, sequence, timestamp });
-      }
-    }
     this.#unsettled = true;
-    const sends = this.#sends(numbered, found, {
-      owner: this.#options.owner,
-      poll: state,
-      sequences: Object.fromEntries(sequences),
-      timestamp: position.timestamp,
-    });
+    const sends = this.#sends(position, sequences, found, state);
     position.stateOffset = await this.#producer.write(sends, this.#options.names.state);
     this.#unsettled = false;
     for (const [partition, sequence] of sequences) position.sequences.set(partition, sequence);
@@ -253,26 +238,31 @@ export class SourceLog implements PollSink {
     this.#unsettled = false;
   }
 
-  #sends(records: readonly NumberedRecord[], found: readonly Found[], state: SourceState): Send[] {
-    const { names, source } = this.#options;
-    const inParts = (topic: string, messages: Parameters<typeof inSends>[0]): Send[] =>
-      inSends(messages).map((part) => [{ topic, messages: part }]);
-    const sends = [
-      ...inParts(
-        names.records(source.name),
-        records.map((record) => recordMessage(record, this.#origin)),
-      ),
-      ...inParts(
-        names.deadLetters(source.name),
-        found.flatMap(({ deadLetters, timestamp }) =>
-          deadLetters.map((letter) => deadLetterMessage(letter, { source: this.#origin, timestamp })),
-        ),
-      ),
-    ];
-    const value = encodeState(state);
-    // With the last of what it speaks of: a request of its own would cost each page two more round trips.
-    const last = sends.pop() ?? [];
-    return [...sends, [...last, { topic: names.state, messages: [{ partition: 0, key: source.name, value }] }]];
+  /**
+   * One request after the other, made when it is asked for: of a large part only what goes out is in memory. The state goes
+   * with the last of what it speaks of: a request of its own would cost two more round trips.
+   */
+  *#sends(
+    { partitions, timestamp }: LogPosition,
+    sequences: Map<number, number>,
+    found: readonly Found[],
+    poll: PollState,
+  ): Generator<Send> {
+    const { names, source, owner } = this.#options;
+    const records = inSends(recordMessages(numbered(found, partitions, sequences), this.#origin));
+    const deadLetters = inSends(deadLetterMessages(found, this.#origin));
+    let last: Send = [];
+    for (const [topic, parts] of [
+      [names.records(source.name), records],
+      [names.deadLetters(source.name), deadLetters],
+    ] as const) {
+      for (const messages of parts) {
+        if (last.length > 0) yield last;
+        last = [{ topic, messages }];
+      }
+    }
+    const value = encodeState({ owner, poll, sequences: Object.fromEntries(sequences), timestamp });
+    yield [...last, { topic: names.state, messages: [{ partition: 0, key: source.name, value }] }];
   }
 
   async #find(openTransactionMs: number): Promise<LogPosition> {
