@@ -1,10 +1,11 @@
-import { access, constants } from "node:fs/promises";
-import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
 import { namesFor } from "@apispool/kafka-log/topics.js";
 import { type Api, IngestBed } from "./ingest/bed.js";
 import { JavaProducer, kafkajsProducer } from "./ingest/producers.js";
+import { onPath } from "./ingest/programs.js";
 import { type Quiet, measureQuiet } from "./ingest/quiet.js";
+import { runRival } from "./ingest/rival-run.js";
+import { type Rival, rivals } from "./ingest/rivals.js";
 import { median, writeResults } from "./results.js";
 import { table } from "./table.js";
 
@@ -18,9 +19,9 @@ const MOST_MEMORY = 512;
 interface Row {
   readonly name: string;
   readonly seconds: number[];
-  /** Of the ingestor; undefined for the others. */
+  /** The most that the process ever had, in MB; undefined where it was not looked at. */
   memory: number | undefined;
-  /** Processor time; the ingestor's start, of about a second, is in it. */
+  /** Processor time; a process's start is in it, of which the ingestor takes about a second. */
   readonly cpu: number[];
 }
 
@@ -42,7 +43,7 @@ export async function benchIngest(self: NodeJS.Process, args: readonly string[])
   const say = (text: string): void => console.log(`bench    │ ${text}`);
   await using bed = await IngestBed.start(self, values.profile);
   const problems: string[] = [];
-  const notMeasured = await missingRivals(self.env["PATH"] ?? "");
+  const { found, missing: notMeasured } = await findRivals(self.env["PATH"] ?? "");
   const rows = new Map<string, Row>();
   if (values.only === undefined || values.only === "throughput") {
     const java = await JavaProducer.prepare(bed.env, say);
@@ -69,14 +70,33 @@ export async function benchIngest(self: NodeJS.Process, args: readonly string[])
         await bed.createTopic(`java-${round}`);
         note(JAVA, await java.write(bed.brokers, `java-${round}`, records, bytes));
       }
+      for (const [i, { rival, program }] of found.entries()) {
+        const topic = `rival-${i}-${round}`;
+        await bed.createTopic(topic);
+        const job = {
+          url: `${api.url}/${rival.shape}/${topic}`,
+          brokers: bed.brokers,
+          topic,
+          records,
+          perPage: PER_PAGE,
+        };
+        const { seconds, usage } = await runRival(self, { program, rival, job, api });
+        note(rival.name, seconds, usage);
+      }
     }
     const timeOf = (name: string): number => median(rows.get(name)?.seconds ?? []);
     for (const name of [PAGES, LINES]) {
       const ratio = timeOf(KAFKAJS) / timeOf(name);
       if (ratio < LEAST_RATIO) problems.push(`${name}: ${ratio.toFixed(2)} of kafkajs, ${LEAST_RATIO} is the goal`);
     }
+    for (const { rival } of found) {
+      const ours = rival.shape === "pages" ? PAGES : LINES;
+      const ratio = timeOf(rival.name) / timeOf(ours);
+      if (ratio < 1) problems.push(`${ours}: ${ratio.toFixed(2)} of ${rival.name}, ahead of it is the goal`);
+    }
     console.log(
-      `\n${throughputTable([...rows.values()], records, bytes)}\n\nNot measured: ${notMeasured.join("; ")}.\n`,
+      `\n${throughputTable([...rows.values()], records, bytes)}\n\n` +
+        (notMeasured.length === 0 ? "" : `Not measured: ${notMeasured.join("; ")}.\n`),
     );
   }
   let quiet: Quiet | undefined;
@@ -139,24 +159,14 @@ function throughputTable(rows: readonly Row[], records: number, bytes: number): 
   );
 }
 
-/** Rivals that are not part of this; they are named where they are not to be had. */
-async function missingRivals(path: string): Promise<string[]> {
-  const missing: string[] = [];
-  for (const [name, program] of [
-    ["Telegraf", "telegraf"],
-    ["Benthos", "benthos"],
-  ] as const) {
-    const found = await Promise.all(
-      path.split(delimiter).map((folder) =>
-        access(join(folder, program), constants.X_OK).then(
-          () => true,
-          () => false,
-        ),
-      ),
-    );
-    missing.push(
-      found.includes(true) ? `${name} (on the PATH, but not part of this benchmark yet)` : `${name} (not on the PATH)`,
-    );
+/** Rivals are no part of this: those that are on the PATH run, the others are named. */
+async function findRivals(path: string): Promise<{ found: { rival: Rival; program: string }[]; missing: string[] }> {
+  const found: { rival: Rival; program: string }[] = [];
+  const missing = new Set<string>();
+  for (const rival of rivals) {
+    const program = await onPath(rival.program, path);
+    if (program === undefined) missing.add(`${rival.program} (not on the PATH)`);
+    else found.push({ rival, program });
   }
-  return missing;
+  return { found, missing: [...missing] };
 }

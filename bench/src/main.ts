@@ -2,6 +2,7 @@ import { benchBacklog } from "./backlog.js";
 import { benchIdle } from "./idle.js";
 import { benchIngest } from "./ingest.js";
 import { benchLatency } from "./latency.js";
+import { benchLarge } from "./large.js";
 import { benchRead } from "./read.js";
 
 /** A benchmark: gives what is wrong with the result. */
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, Bench>> = {
   latency: benchLatency,
   backlog: benchBacklog,
   idle: benchIdle,
+  large: benchLarge,
 };
 
 const [first = "read", ...rest] = process.argv.slice(2);

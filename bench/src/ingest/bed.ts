@@ -60,11 +60,14 @@ export class IngestBed {
   }
 
   async startApi({ records, bytes, perPage }: ApiSize): Promise<Api> {
-    const child = spawn(
-      process.execPath,
-      [join(import.meta.dirname, "api-main.js"), String(records), String(bytes), String(perPage)],
-      { stdio: ["ignore", "pipe", "inherit", "ipc"] },
-    );
+    const main = join(import.meta.dirname, "api-main.js");
+    const url = await this.startServer(main, [String(records), String(bytes), String(perPage)]);
+    return { url, seen: async () => (await (await fetch(`${url}/seen`)).json()) as Seen };
+  }
+
+  /** A process that prints the port on which it serves HTTP, and ends with this one; gives its address. */
+  async startServer(main: string, args: readonly string[]): Promise<string> {
+    const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "inherit", "ipc"] });
     this.#self.on("exit", () => child.kill("SIGKILL"));
     this.#closers.push(async () => {
       child.kill("SIGKILL");
@@ -73,8 +76,7 @@ export class IngestBed {
       if (child.stdout !== null) createInterface({ input: child.stdout }).once("line", gotPort);
       child.once("exit", () => reject(new Error("the API ended before it listened")));
     });
-    const url = `http://127.0.0.1:${port}`;
-    return { url, seen: async () => (await (await fetch(`${url}/seen`)).json()) as Seen };
+    return `http://127.0.0.1:${port}`;
   }
 
   async createTopic(topic: string): Promise<void> {
@@ -120,8 +122,8 @@ export class IngestBed {
     };
   }
 
-  /** Resolves with the time at which a source's record of that running number can be read. */
-  async untilRecord(topic: string, sequence: number): Promise<number> {
+  /** Resolves with the time at which a source's record of that running number can be read. Gives up after `patience` ms. */
+  async untilRecord(topic: string, sequence: number, patience = 300_000): Promise<number> {
     const log = createLogReader({
       brokers: this.brokers.split(","),
       clientId: "bench-watch",
@@ -129,7 +131,7 @@ export class IngestBed {
       log: silentLogger,
     });
     const place = { topic, partition: 0 };
-    const end = Date.now() + 300_000;
+    const end = Date.now() + patience;
     try {
       while (Date.now() < end) {
         const [latest] = await log.offsetsAt("latest", [place]).catch(() => []);

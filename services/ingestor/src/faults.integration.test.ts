@@ -5,10 +5,13 @@ import type { ISocketFactory } from "kafkajs";
 import { ActualState, DesiredState } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { HealthCheckResponse_ServingStatus as Status } from "@apispool/contracts/health/v1/health_pb.js";
 import { FakeApi } from "./testing/fake-api.js";
+import { PagedApi } from "./testing/paged-api.js";
 import { Harness, type TestIngestor, eventually, headerOf } from "./testing/harness.js";
 
 /** Kafka's numbers of the requests that make up a transaction. */
 const WRITING = new Set([0, 24, 26]);
+
+const twoPartitions = { partitions: 2, retentionMs: undefined, replication: undefined };
 
 /** Connections to Kafka that break when a test says so. */
 class Faults {
@@ -87,6 +90,43 @@ describe("exactly once, whatever breaks", () => {
     await eventually(async () => expect(faults.swallowed).toBeGreaterThan(40), 40_000);
     faults.loss = 0;
     await expectExactlyOnce(ingestor);
+  });
+
+  it("with answers of Kafka lost while pages are read ahead", async () => {
+    const paged = new PagedApi(150, 4);
+    api.answer(paged.answer);
+    const faults = new Faults();
+    const pagination = { type: "link_header", maxPages: 1000, stopWhen: undefined } as const;
+    const retry = { maxAttempts: 1, initialMs: 1, maxMs: 10, openAfter: 1000 };
+    const source = { url: api.url, pagination, retry, dedupWindow: 5, topic: twoPartitions };
+    const ingestor = await harness.ready(source, { socketFactory: faults.factory });
+    await ingestor.control.start({});
+    faults.loss = 0.3;
+    await eventually(async () => {
+      expect((await statusOf(ingestor))?.recordsTotal).toBeGreaterThan(300n);
+    }, 40_000);
+    faults.loss = 0;
+    // A page was asked for again: what was read ahead had been dropped.
+    expect(new Set(paged.asked).size).toBeLessThan(paged.asked.length);
+    await eventually(async () => {
+      expect(await statusOf(ingestor)).toMatchObject({ recordsTotal: 600n, consecutiveFailures: 0 });
+    });
+    const { polls = 0n } = (await statusOf(ingestor)) ?? {};
+    await eventually(async () => expect((await statusOf(ingestor))?.polls).toBeGreaterThan(polls + 2n));
+    await ingestor.stop();
+    const topic = harness.names.records("things");
+    const partitions = await Promise.all([0, 1].map(async (partition) => harness.read(topic, partition)));
+    const ids = (records: (typeof partitions)[number]) =>
+      records.map(({ value }) => (JSON.parse(String(value)) as { id: number }).id);
+    for (const records of partitions) expect(ids(records)).toEqual(ids(records).toSorted((a, b) => a - b));
+    expect(ids(partitions.flat()).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 600 }, (_, id) => id));
+    // By its timestamp a page can be told from the others that it shared a transaction with.
+    const pages = new Map<number, Set<number>>();
+    for (const { timestampMs, value } of partitions.flat()) {
+      const { id } = JSON.parse(String(value)) as { id: number };
+      pages.set(timestampMs, (pages.get(timestampMs) ?? new Set()).add(Math.floor(id / 4)));
+    }
+    expect([...pages.values()].map(({ size }) => size)).toEqual(Array.from({ length: 150 }, () => 1));
   });
 
   it("with Kafka gone for a while: not serving, then itself again", async () => {

@@ -35,6 +35,18 @@ describe("the spans of JSON values", () => {
     expect(texts(` [ ${elements.join(" ,\n")} ] `)).toEqual(elements);
   });
 
+  it("end where a long string ends, whatever is escaped in it", () => {
+    const pieces = fc.constantFrom("\\", '"', "\\\\", '\\"', "a", "lorem ipsum dolor sit amet", "é");
+    fc.assert(
+      fc.property(fc.array(fc.array(pieces, { maxLength: 40 })), (list) => {
+        const strings = list.map((parts) => parts.join(""));
+        expect(texts(JSON.stringify(strings))).toEqual(strings.map((text) => JSON.stringify(text)));
+      }),
+    );
+    const unended = Buffer.from(`["${"a".repeat(100)}`);
+    expect(() => elementSpans(unended, { start: 0, end: unended.length })).toThrow("ends inside a string");
+  });
+
   it("take the last of two members of the same name, as JSON.parse does, escapes read", () => {
     expect(texts('{"a":[1],"\\u0061":[2],"b":{"a":[3]}}', ["a"])).toEqual(["2"]);
   });

@@ -59,7 +59,7 @@ export class Children {
       if (records.length > 0) continue;
       // What was passed over without a record to write it with gets written now and then.
       const parent = { ...known?.parent, ...ends };
-      await sink.commit({ records: [], deadLetters: [], state: { ...known, fingerprint: config.fingerprint, parent } });
+      await sink.commit({ found: [], state: { ...known, fingerprint: config.fingerprint, parent } });
       return total;
     }
   };
@@ -72,7 +72,7 @@ export class Children {
     const items = known === undefined ? 0 : idsToRemember(known);
     const done: PollState = { fingerprint: config.fingerprint, items, parent: after };
     if (record.value === null) {
-      await sink.commit({ records: [], deadLetters: [], state: done });
+      await sink.commit({ found: [], state: done });
       return undefined;
     }
     try {
@@ -86,7 +86,7 @@ export class Children {
     } catch (error) {
       if (!(error instanceof PollError) || !this.#givesUp(item, error, config.retry.maxAttempts)) throw error;
       const letter = this.#deadLetter(record.value, item, error);
-      await sink.commit({ ...sink.stage({ records: [], deadLetters: [letter] }), state: done });
+      await sink.commit({ found: [sink.stage({ records: [], deadLetters: [letter] })], state: done });
       options.events?.onPart?.({ written: 0, duplicates: 0, deadLetters: [letter] });
       return undefined;
     }

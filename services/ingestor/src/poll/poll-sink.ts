@@ -5,10 +5,16 @@ import type { PollState } from "./poll-state.js";
 export interface Found {
   readonly records: readonly ExtractedRecord[];
   readonly deadLetters: readonly DeadLetter[];
+  /** By this the records of a page are known again: all of them have it, and no other page's. Unix milliseconds. */
+  readonly timestamp: number;
+  /** By id: contents that were on the page too, and known already; see DedupWindow. Undefined where there are none. */
+  readonly unwritten?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** What is written at once: all of it or nothing. */
-export interface Part extends Found {
+export interface Part {
+  /** In order; of one page or of several. */
+  readonly found: readonly Found[];
   /** Where the poll stands once this is written. */
   readonly state: PollState;
   /** Write the state even where there is nothing new. */

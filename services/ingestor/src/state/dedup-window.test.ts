@@ -21,14 +21,26 @@ class Log {
   rest(items: readonly Item[], part = items.length): string[] {
     const all: string[] = [];
     for (let from = 0; from < items.length; from += part) {
-      const fresh = items.slice(from, from + part).filter(([id, hash]) => this.window.stage(id, hash));
-      for (const [id, hash] of fresh) {
-        this.written.push({ id, hash, unwritten: this.window.unwritten(id), timestampMs: this.#pages });
-      }
+      all.push(...this.#stage(items.slice(from, from + part)));
       this.window.commit();
-      all.push(...fresh.map((item) => item.join("")));
     }
     return all;
+  }
+
+  /** A page that is committed with others. */
+  stage(items: readonly Item[]): string[] {
+    this.window.beginPage();
+    this.#pages += 1;
+    return this.#stage(items);
+  }
+
+  #stage(items: readonly Item[]): string[] {
+    const fresh = items.filter(([id, hash]) => {
+      if (!this.window.stage(id, hash)) return false;
+      this.written.push({ id, hash, unwritten: this.window.unwritten(id), timestampMs: this.#pages });
+      return true;
+    });
+    return fresh.map((item) => item.join(""));
   }
 
   /** A process that knows nothing but the log. */
@@ -94,6 +106,49 @@ describe("the dedup window", () => {
         for (const [items, part] of pages) expect(log.page(items, part)).toEqual(model.page(items));
       }),
     );
+  });
+
+  const transaction = fc.array(page, { minLength: 1, maxLength: 4 });
+
+  it("follows its rule where several pages share a transaction", () => {
+    fc.assert(
+      fc.property(fc.array(transaction), (transactions) => {
+        const log = new Log();
+        const model = new Model();
+        for (const pages of transactions) {
+          for (const items of pages) expect(log.stage(items)).toEqual(model.page(items));
+          log.window.commit();
+        }
+      }),
+    );
+  });
+
+  it("knows the last page of a transaction of several again, after a restart too", () => {
+    fc.assert(
+      fc.property(fc.array(transaction, { minLength: 1 }), (transactions) => {
+        const log = new Log();
+        for (const pages of transactions) {
+          for (const items of pages) log.stage(items);
+          log.window.commit();
+          log.restart();
+          expect(log.page(pages.at(-1) ?? [])).toEqual([]);
+        }
+      }),
+    );
+  });
+
+  it("keeps the pages that are staged together until it is told how many", () => {
+    const window = new DedupWindow(2);
+    for (const page of ["a", "b", "c"]) {
+      window.beginPage();
+      for (const n of [1, 2, 3]) expect(window.stage(`${page}${n}`, "1")).toBe(true);
+    }
+    window.commit(9);
+    for (const page of ["a", "b", "c"]) {
+      window.beginPage();
+      for (const n of [1, 2, 3]) expect(window.stage(`${page}${n}`, "1")).toBe(false);
+      window.commit(9);
+    }
   });
 
   it("writes nothing of a page that has not changed, after a restart neither", () => {

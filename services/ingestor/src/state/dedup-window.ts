@@ -14,6 +14,35 @@ interface OnPage {
   readonly before: readonly string[];
 }
 
+/** A string is one content alone, which was written: nearly all ids are like that, and there may be a quarter of a million. */
+type Packed = string | OnPage;
+
+/** The contents of an id's last page, the newest written one first. */
+type Known = string | readonly [newest: string, ...others: string[]];
+
+function pack(page: OnPage): Packed {
+  return page.wrote && page.contents.length === 1 && page.before.length === 0 ? page.newest : page;
+}
+
+function unpack(page: Packed | undefined): OnPage | undefined {
+  return typeof page === "string" ? { newest: page, contents: [page], wrote: true, before: NONE } : page;
+}
+
+function knownFrom(page: Packed): Known {
+  if (typeof page === "string") return page;
+  const { newest, contents } = page;
+  const others = contents.filter((hash) => hash !== newest);
+  return others.length === 0 ? newest : [newest, ...others];
+}
+
+function newestOf(known: Known | undefined): string | undefined {
+  return typeof known === "string" ? known : known?.[0];
+}
+
+function has(known: Known | undefined, hash: string): boolean {
+  return typeof known === "string" ? known === hash : known?.includes(hash) === true;
+}
+
 /**
  * Remembers, for the last so many ids, what contents each had on the last page on which it appeared: one as a rule. A
  * page may hold an id with several contents, though, and is not to be written again at every poll for that.
@@ -24,26 +53,30 @@ interface OnPage {
 export class DedupWindow {
   readonly #size: number;
   #atLeast = 0;
-  /** Id to the contents of its last page that is done, the newest written one first; the order is that of last use. */
-  readonly #known = new Map<string, readonly [newest: string, ...others: string[]]>();
+  /** By id, for its last page that is done; the order is that of last use. */
+  readonly #known = new Map<string, Known>();
   /** Of the page that is under way: what is in the log, and what is staged. */
-  readonly #page = new Map<string, OnPage>();
-  readonly #staged = new Map<string, OnPage>();
+  readonly #page = new Map<string, Packed>();
+  readonly #staged = new Map<string, Packed>();
 
   constructor(size: number) {
     this.#size = size;
   }
 
-  /** A page begins at its first item; what was there before is the page before, its staged part included. */
+  /**
+   * A page begins at its first item; what was there before is the page before, its staged part included. Where something
+   * was staged nothing is forgotten before it is committed, because how much has to be kept is known only then.
+   */
   beginPage(): void {
+    const staged = this.#staged.size > 0;
     for (const place of [this.#page, this.#staged]) {
-      for (const [id, { newest, contents }] of place) {
+      for (const [id, page] of place) {
         this.#known.delete(id);
-        this.#known.set(id, [newest, ...contents.filter((hash) => hash !== newest)]);
+        this.#known.set(id, knownFrom(page));
       }
       place.clear();
     }
-    this.#trim(this.#known);
+    if (!staged) this.#trim(this.#known);
   }
 
   /**
@@ -54,15 +87,15 @@ export class DedupWindow {
   stage(id: string, hash: string): boolean {
     const before = this.#known.get(id);
     const page = this.#onPage(id);
-    const newest = page?.newest ?? before?.[0];
+    const newest = page?.newest ?? newestOf(before);
     const wrote = page?.wrote ?? false;
     const contents = page?.contents ?? NONE;
-    if (newest !== undefined && (hash === newest || (!wrote && before?.includes(hash) === true))) {
-      this.#staged.set(id, { newest, contents: including(contents, hash), wrote, before: page?.before ?? NONE });
+    if (newest !== undefined && (hash === newest || (!wrote && has(before, hash)))) {
+      this.#staged.set(id, pack({ newest, contents: including(contents, hash), wrote, before: page?.before ?? NONE }));
       return false;
     }
     const unwritten = wrote ? (page?.before ?? NONE) : contents;
-    this.#staged.set(id, { newest: hash, contents: including(contents, hash), wrote: true, before: unwritten });
+    this.#staged.set(id, pack({ newest: hash, contents: including(contents, hash), wrote: true, before: unwritten }));
     return true;
   }
 
@@ -91,18 +124,19 @@ export class DedupWindow {
     }
     this.#staged.clear();
     this.#trim(this.#page);
+    this.#trim(this.#known);
   }
 
   /** Takes in what is in the log already, oldest first; {@link beginPage} is to be called between pages. */
   remember(id: string, hash: string, unwritten: readonly string[] = NONE): void {
-    const { contents, before } = this.#page.get(id) ?? { contents: unwritten, before: unwritten };
+    const { contents, before } = unpack(this.#page.get(id)) ?? { contents: unwritten, before: unwritten };
     this.#page.delete(id);
-    this.#page.set(id, { newest: hash, contents: including(contents, hash), wrote: true, before });
+    this.#page.set(id, pack({ newest: hash, contents: including(contents, hash), wrote: true, before }));
     this.#trim(this.#page);
   }
 
   #onPage(id: string): OnPage | undefined {
-    return this.#staged.get(id) ?? this.#page.get(id);
+    return unpack(this.#staged.get(id) ?? this.#page.get(id));
   }
 
   #trim(ids: Map<string, unknown>): void {

@@ -1,16 +1,17 @@
 import { createHash } from "node:crypto";
 import { recordHeaders } from "@apispool/kafka-log/topics.js";
-import type { DeadLetter, ExtractedRecord } from "../extract/page.js";
+import type { ExtractedRecord } from "../extract/page.js";
+import type { Found } from "../poll/poll-sink.js";
 import type { PartitionedMessage } from "./transactional-producer.js";
 
 /** The CloudEvents type of every record. */
 const RECORD_TYPE = "apispool.record.v1";
 
-/** kafkajs's batches cost the square of their length: this is where its rate is best. */
-const MOST_RECORDS_PER_SEND = 1000;
-const MOST_BYTES_PER_SEND = 900_000;
-/** About what headers and framing add to a record. */
-const RECORD_OVERHEAD_BYTES = 400;
+/** What Kafka takes in a batch unless it was told otherwise is 1 MiB. */
+const MOST_BYTES_PER_SEND = 1_000_000;
+/** The most that lengths and numbers take of a record, and of each of its headers. */
+const FRAME_BYTES = 32;
+const HEADER_FRAME_BYTES = 6;
 
 /** Dead letters are for people to look at; the beginning of a huge one does. */
 const MOST_DEAD_LETTER_BYTES = 512 * 1024;
@@ -19,88 +20,117 @@ const MOST_DEAD_LETTER_BYTES = 512 * 1024;
 export const unwrittenHeader = "apispool-unwritten";
 
 /** A record with its place in the log's counting. */
-export interface NumberedRecord {
+interface NumberedRecord {
   readonly record: ExtractedRecord;
-  readonly unwritten: readonly string[];
+  /** Contents of its id that were on its page too, and known already. */
+  readonly unwritten: readonly string[] | undefined;
   readonly partition: number;
   /** Its running number in the partition, from 1. */
   readonly sequence: number;
-}
-
-/** The partition of a key: the same one always, as long as their number stays. */
-export function partitionOf(id: string, partitions: number): number {
-  return partitions === 1 ? 0 : createHash("sha256").update(id).digest().readUInt32BE(0) % partitions;
-}
-
-/** Where messages are from, and when they are written: all of one page at the same time. */
-export interface Stamp {
-  readonly source: string;
-  /** Milliseconds since the Unix epoch. */
+  /** Of its page; milliseconds since the Unix epoch. */
   readonly timestamp: number;
 }
 
-/** A record as a Kafka message: CloudEvents 1.0, Kafka binding, binary mode. */
-export function recordMessage(
-  { record, unwritten, partition, sequence }: NumberedRecord,
-  { source, timestamp }: Stamp,
-): PartitionedMessage {
-  return {
-    partition,
-    timestamp: String(timestamp),
-    key: record.key,
-    value: record.json,
-    headers: {
-      [recordHeaders.specVersion]: "1.0",
-      [recordHeaders.id]: record.id,
-      [recordHeaders.source]: source,
-      [recordHeaders.type]: RECORD_TYPE,
-      ...(record.eventTime === undefined ? {} : { [recordHeaders.time]: record.eventTime }),
-      [recordHeaders.contentType]: "application/json",
-      [recordHeaders.sequence]: String(sequence),
-      [recordHeaders.hash]: record.hash,
-      ...(unwritten.length === 0 ? {} : { [unwrittenHeader]: unwritten.join(",") }),
-    },
-  };
+/** Gives records their partitions and running numbers; `sequences` has the newest of each partition, and is moved on. */
+export function* numbered(
+  found: readonly Found[],
+  partitions: number,
+  sequences: Map<number, number>,
+): Generator<NumberedRecord> {
+  for (const { records, timestamp, unwritten } of found) {
+    for (const record of records) {
+      const partition = partitionOf(record.key, partitions);
+      const sequence = (sequences.get(partition) ?? 0) + 1;
+      sequences.set(partition, sequence);
+      yield { record, unwritten: unwritten?.get(record.id), partition, sequence, timestamp };
+    }
+  }
 }
 
-/** A dead letter as a Kafka message: the raw bytes, and why they are no record. */
-export function deadLetterMessage(
-  { raw, hash, place, reason }: DeadLetter,
-  { source, timestamp }: Stamp,
-): PartitionedMessage {
-  const cut = raw.length > MOST_DEAD_LETTER_BYTES;
-  return {
-    partition: 0,
-    timestamp: String(timestamp),
-    key: hash,
-    value: cut ? raw.subarray(0, MOST_DEAD_LETTER_BYTES) : raw,
-    headers: {
-      // By these two a dead letter is known again, as a record is.
-      [recordHeaders.id]: hash,
-      [recordHeaders.hash]: hash,
-      [recordHeaders.source]: source,
-      "apispool-reason": reason,
-      "apispool-place": place,
-      ...(cut ? { "apispool-full-bytes": String(raw.length) } : {}),
-    },
-  };
+/** The partition of a key: the same one always, as long as their number stays. */
+function partitionOf(id: string, partitions: number): number {
+  return partitions === 1 ? 0 : createHash("sha256").update(id).digest().readUInt32BE(0) % partitions;
 }
 
-/** Parts of a list that are fit for one request each, in order. */
-export function inSends(messages: readonly PartitionedMessage[]): PartitionedMessage[][] {
-  const sends: PartitionedMessage[][] = [];
+/** Records as Kafka messages: CloudEvents 1.0, Kafka binding, binary mode. */
+export function* recordMessages(records: Iterable<NumberedRecord>, source: string): Generator<PartitionedMessage> {
+  for (const { record, unwritten, partition, sequence, timestamp } of records) {
+    yield {
+      partition,
+      timestamp: String(timestamp),
+      key: record.key,
+      value: record.json,
+      headers: {
+        [recordHeaders.specVersion]: "1.0",
+        [recordHeaders.id]: record.id,
+        [recordHeaders.source]: source,
+        [recordHeaders.type]: RECORD_TYPE,
+        ...(record.eventTime === undefined ? {} : { [recordHeaders.time]: record.eventTime }),
+        [recordHeaders.contentType]: "application/json",
+        [recordHeaders.sequence]: String(sequence),
+        [recordHeaders.hash]: record.hash,
+        ...(unwritten === undefined ? {} : { [unwrittenHeader]: unwritten.join(",") }),
+      },
+    };
+  }
+}
+
+/** Dead letters as Kafka messages: the raw bytes, and why they are no record. */
+export function* deadLetterMessages(found: readonly Found[], source: string): Generator<PartitionedMessage> {
+  for (const { deadLetters, timestamp } of found) {
+    for (const { raw, hash, place, reason } of deadLetters) {
+      const cut = raw.length > MOST_DEAD_LETTER_BYTES;
+      yield {
+        partition: 0,
+        timestamp: String(timestamp),
+        key: hash,
+        value: cut ? raw.subarray(0, MOST_DEAD_LETTER_BYTES) : raw,
+        headers: {
+          // By these two a dead letter is known again, as a record is.
+          [recordHeaders.id]: hash,
+          [recordHeaders.hash]: hash,
+          [recordHeaders.source]: source,
+          "apispool-reason": reason,
+          "apispool-place": place,
+          ...(cut ? { "apispool-full-bytes": String(raw.length) } : {}),
+        },
+      };
+    }
+  }
+}
+
+/**
+ * Parts of a list that are fit for one request each, in order. Each is a wait for Kafka's answer: the fewer the better.
+ * They are made when they are asked for, so that only one of them is in memory.
+ */
+export function* inSends(messages: Iterable<PartitionedMessage>): Generator<PartitionedMessage[]> {
   let current: PartitionedMessage[] = [];
   let bytes = 0;
   for (const message of messages) {
-    const size = (message.value?.length ?? 0) + 2 * (message.key?.length ?? 0) + RECORD_OVERHEAD_BYTES;
-    if (current.length > 0 && (current.length >= MOST_RECORDS_PER_SEND || bytes + size > MOST_BYTES_PER_SEND)) {
-      sends.push(current);
+    const size = bytesOf(message);
+    if (current.length > 0 && bytes + size > MOST_BYTES_PER_SEND) {
+      yield current;
       current = [];
       bytes = 0;
     }
     current.push(message);
     bytes += size;
   }
-  if (current.length > 0) sends.push(current);
-  return sends;
+  if (current.length > 0) yield current;
+}
+
+/** The most that a message takes in a batch. */
+function bytesOf({ key, value, headers = {} }: PartitionedMessage): number {
+  let bytes = FRAME_BYTES + lengthOf(key) + lengthOf(value);
+  for (const name of Object.keys(headers)) {
+    const header = headers[name];
+    if (Array.isArray(header)) throw new TypeError(`header ${name} has several values`);
+    bytes += HEADER_FRAME_BYTES + name.length + lengthOf(header);
+  }
+  return bytes;
+}
+
+function lengthOf(text: Buffer | string | null | undefined): number {
+  if (typeof text === "string") return Buffer.byteLength(text);
+  return text?.length ?? 0;
 }

@@ -2,14 +2,14 @@ import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { SharedConnections } from "@apispool/kafka-log/producer-connections.js";
 import type { Names } from "@apispool/kafka-log/topics.js";
 import { withDeadline } from "../deadline.js";
-import type { DeadLetter, ItemBatch } from "../extract/page.js";
+import type { ItemBatch } from "../extract/page.js";
 import { type PollState, idsToRemember, mustAdvance } from "../poll/poll-state.js";
 import type { Found, Part, PollSink } from "../poll/poll-sink.js";
 import { DedupWindow } from "./dedup-window.js";
 import { type LogTail, readTail, rememberAll } from "./log-tail.js";
-import { type NumberedRecord, deadLetterMessage, inSends, partitionOf, recordMessage } from "./outgoing.js";
+import { deadLetterMessages, inSends, numbered, recordMessages } from "./outgoing.js";
 import type { Limiter } from "./limiter.js";
-import { type Owner, type SourceState, encodeState, recordsTotal } from "./source-state.js";
+import { type Owner, encodeState, recordsTotal } from "./source-state.js";
 import type { StateIndex } from "./state-index.js";
 import type { TopicMap } from "./topic-map.js";
 import { type Send, TransactionalProducer, isFenced } from "./transactional-producer.js";
@@ -55,6 +55,10 @@ interface LogPosition {
   timestamp: number;
   /** Whether that is the timestamp of the page that is under way. */
   inPage: boolean;
+  /** Whether something is staged that is not committed. */
+  staged: boolean;
+  /** Whether a page was begun upon that: then it cannot be told apart any more. */
+  begunUpon: boolean;
 }
 
 export interface SourceLogOptions {
@@ -128,26 +132,42 @@ export class SourceLog implements PollSink {
     const { seen, seenDeadLetters } = position;
     if (beginsPage) {
       seen.beginPage();
+      position.begunUpon ||= position.staged;
       position.inPage = false;
     }
-    const records = batch.records.filter(({ id, hash }) => seen.stage(id, hash));
+    // By the timestamp the records of a page are known again. It never goes back, whatever the clock does.
+    if (!position.inPage) position.timestamp = Math.max(Date.now(), position.timestamp + 1);
+    position.inPage = true;
+    position.staged = true;
+    const { timestamp } = position;
+    const unwritten = new Map<string, readonly string[]>();
+    const records = batch.records.filter(({ id, hash }) => {
+      if (!seen.stage(id, hash)) return false;
+      const contents = seen.unwritten(id);
+      if (contents.length > 0) unwritten.set(id, contents);
+      return true;
+    });
     const deadLetters = batch.deadLetters.filter(({ hash }) => seenDeadLetters.stage(hash, hash));
-    return { records, deadLetters };
+    return { records, deadLetters, timestamp, ...(unwritten.size === 0 ? {} : { unwritten }) };
   }
 
   rollback(): void {
-    this.#position?.seen.rollback();
-    this.#position?.seenDeadLetters.rollback();
+    if (this.#position === undefined) return;
+    const { seen, seenDeadLetters, begunUpon } = this.#position;
+    seen.rollback();
+    seenDeadLetters.rollback();
+    this.#position.staged = false;
+    if (begunUpon) this.#position = undefined;
   }
 
   /**
-   * Writes a part of a page. Rejects when it is not certain that all of it is in the log; then all of it or nothing is,
+   * Writes a part of a page, or several pages. Rejects when it is not certain that all of it is in the log; then all of it or nothing is,
    * and {@link look} tells.
    */
   async commit(part: Part): Promise<void> {
     const position = this.#known();
     const since = performance.now() - position.writtenAt;
-    const news = part.records.length > 0 || part.deadLetters.length > 0;
+    const news = part.found.some(({ records, deadLetters }) => records.length > 0 || deadLetters.length > 0);
     if (news || part.flush === true || mustAdvance(position.written, part.state, since)) {
       try {
         await this.#write(position, part);
@@ -163,6 +183,7 @@ export class SourceLog implements PollSink {
     position.state = part.state;
     position.seen.commit(Math.min(idsToRemember(part.state), MOST_REMEMBERED));
     position.seenDeadLetters.commit();
+    position.staged = position.begunUpon = false;
     if (part.state.progress?.resume === undefined) position.inPage = false;
   }
 
@@ -187,29 +208,11 @@ export class SourceLog implements PollSink {
     }
   }
 
-  async #write(position: LogPosition, { records, deadLetters, state }: Part): Promise<void> {
+  async #write(position: LogPosition, { found, state }: Part): Promise<void> {
     if (!this.#producer.ready) await this.#own(position);
-    // By the timestamp the records of a page are known again. It never goes back, whatever the clock does.
-    if (!position.inPage) position.timestamp = Math.max(Date.now(), position.timestamp + 1);
-    position.inPage = true;
     const sequences = new Map(position.sequences);
-    const ids = new Set<string>();
-    const numbered = records.map((record): NumberedRecord => {
-      const partition = partitionOf(record.key, position.partitions);
-      const sequence = (sequences.get(partition) ?? 0) + 1;
-      sequences.set(partition, sequence);
-      // Once is enough.
-      const unwritten = ids.has(record.id) ? [] : position.seen.unwritten(record.id);
-      ids.add(record.id);
-      return { record, unwritten, partition, sequence };
-    });
     this.#unsettled = true;
-    const sends = this.#sends(numbered, deadLetters, {
-      owner: this.#options.owner,
-      poll: state,
-      sequences: Object.fromEntries(sequences),
-      timestamp: position.timestamp,
-    });
+    const sends = this.#sends(position, sequences, found, state);
     position.stateOffset = await this.#producer.write(sends, this.#options.names.state);
     this.#unsettled = false;
     for (const [partition, sequence] of sequences) position.sequences.set(partition, sequence);
@@ -235,29 +238,31 @@ export class SourceLog implements PollSink {
     this.#unsettled = false;
   }
 
-  #sends(
-    records: readonly NumberedRecord[],
-    deadLetters: readonly DeadLetter[],
-    state: SourceState & { readonly timestamp: number },
-  ): Send[] {
-    const { names, source } = this.#options;
-    const stamp = { source: this.#origin, timestamp: state.timestamp };
-    const inParts = (topic: string, messages: Parameters<typeof inSends>[0]): Send[] =>
-      inSends(messages).map((part) => [{ topic, messages: part }]);
-    const sends = [
-      ...inParts(
-        names.records(source.name),
-        records.map((record) => recordMessage(record, stamp)),
-      ),
-      ...inParts(
-        names.deadLetters(source.name),
-        deadLetters.map((letter) => deadLetterMessage(letter, stamp)),
-      ),
-    ];
-    const value = encodeState(state);
-    // With the last of what it speaks of: a request of its own would cost each page two more round trips.
-    const last = sends.pop() ?? [];
-    return [...sends, [...last, { topic: names.state, messages: [{ partition: 0, key: source.name, value }] }]];
+  /**
+   * One request after the other, made when it is asked for: of a large part only what goes out is in memory. The state goes
+   * with the last of what it speaks of: a request of its own would cost two more round trips.
+   */
+  *#sends(
+    { partitions, timestamp }: LogPosition,
+    sequences: Map<number, number>,
+    found: readonly Found[],
+    poll: PollState,
+  ): Generator<Send> {
+    const { names, source, owner } = this.#options;
+    const records = inSends(recordMessages(numbered(found, partitions, sequences), this.#origin));
+    const deadLetters = inSends(deadLetterMessages(found, this.#origin));
+    let last: Send = [];
+    for (const [topic, parts] of [
+      [names.records(source.name), records],
+      [names.deadLetters(source.name), deadLetters],
+    ] as const) {
+      for (const messages of parts) {
+        if (last.length > 0) yield last;
+        last = [{ topic, messages }];
+      }
+    }
+    const value = encodeState({ owner, poll, sequences: Object.fromEntries(sequences), timestamp });
+    yield [...last, { topic: names.state, messages: [{ partition: 0, key: source.name, value }] }];
   }
 
   async #find(openTransactionMs: number): Promise<LogPosition> {
@@ -300,6 +305,8 @@ export class SourceLog implements PollSink {
       writtenAt: performance.now(),
       timestamp: Math.max(newest, found?.state.timestamp ?? 0),
       inPage: poll?.progress?.resume !== undefined,
+      staged: false,
+      begunUpon: false,
     };
   }
 

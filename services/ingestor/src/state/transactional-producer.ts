@@ -94,7 +94,7 @@ export class TransactionalProducer {
    * Writes everything in one transaction: all of it, or nothing, or, when it rejects, one of both. Tells at which offset
    * what went to a topic last begins.
    */
-  async write(sends: readonly Send[], tellOf: string): Promise<number> {
+  async write(sends: Iterable<Send>, tellOf: string): Promise<number> {
     const producer = this.#producer;
     if (producer === undefined) throw new Error("a producer that was thrown away cannot write");
     const transaction =

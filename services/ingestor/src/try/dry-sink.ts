@@ -26,7 +26,7 @@ export class DrySink implements PollSink {
       state: undefined,
       stage: ({ records, deadLetters }, beginsPage) => {
         if (beginsPage === true) window.beginPage();
-        return { records: records.filter(({ id, hash }) => window.stage(id, hash)), deadLetters };
+        return { records: records.filter(({ id, hash }) => window.stage(id, hash)), deadLetters, timestamp: 0 };
       },
     };
     this.#most = most;
@@ -45,7 +45,13 @@ export class DrySink implements PollSink {
     // Nothing is going to be written anyway.
   }
 
-  async commit({ records, deadLetters, state }: Part): Promise<void> {
+  async commit({ found, state }: Part): Promise<void> {
+    for (const { records, deadLetters } of found) this.#keep(records, deadLetters);
+    this.state = state;
+    await Promise.resolve();
+  }
+
+  #keep(records: Found["records"], deadLetters: Found["deadLetters"]): void {
     this.recordsTotal += records.length;
     this.deadLettersTotal += deadLetters.length;
     // A view would keep the whole answer.
@@ -53,7 +59,5 @@ export class DrySink implements PollSink {
       this.records.push({ ...record, json: Buffer.from(record.json) });
     }
     this.deadLetters.push(...deadLetters.slice(0, this.#most - this.deadLetters.length));
-    this.state = state;
-    await Promise.resolve();
   }
 }

@@ -1,0 +1,74 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, open, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { silentLogger } from "@apispool/common/logger.js";
+import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
+import { readToEnd } from "@apispool/kafka-log/read-to-end.js";
+import { resultsDir } from "../test-bed.js";
+import { type Usage, usageOf } from "../usage.js";
+import type { Api } from "./bed.js";
+import type { Rival, RivalJob } from "./rivals.js";
+
+const GIVE_UP_MS = 180_000;
+const LOOK_EVERY_MS = 20;
+
+export interface RivalResult {
+  /** From the first request until as many records as there are can be read. */
+  readonly seconds: number;
+  readonly usage: Usage | undefined;
+}
+
+/**
+ * Runs a rival until the topic holds all records, ends it, and counts them. Throws where it ends early, takes minutes, or
+ * has left records out; that it wrote some twice is not held against it.
+ */
+export async function runRival(
+  self: NodeJS.Process,
+  { program, rival, job, api }: { program: string; rival: Rival; job: RivalJob; api: Api },
+): Promise<RivalResult> {
+  await mkdir(resultsDir, { recursive: true });
+  const file = join(resultsDir, `${job.topic}.${rival.ending}`);
+  await writeFile(file, rival.config(job));
+  await using log = await open(join(resultsDir, `${job.topic}.log`), "w");
+  const child = spawn(program, rival.args(file), { stdio: ["ignore", log.fd, log.fd] });
+  const kill = (): boolean => child.kill("SIGKILL");
+  self.once("exit", kill);
+  let failure: string | undefined;
+  child.once("error", (error) => (failure = error.message));
+  const ended = once(child, "close").then(() => (failure ??= "it ended before all records were there"));
+  const reader = createLogReader({
+    brokers: job.brokers.split(","),
+    clientId: "bench-watch",
+    topicPrefix: "bench",
+    log: silentLogger,
+  });
+  const place = { topic: job.topic, partition: 0 };
+  try {
+    const giveUp = Date.now() + GIVE_UP_MS;
+    const written = async (): Promise<boolean> =>
+      ((await reader.offsetsAt("latest", [place]))[0]?.offset ?? 0) >= job.records;
+    while (!(await written())) {
+      failure ??= Date.now() > giveUp ? `not all records were there after ${GIVE_UP_MS / 1000} s` : undefined;
+      if (failure !== undefined) throw new Error(`${rival.name}: ${failure}; see ${file} and its log`);
+      await new Promise((wake) => setTimeout(wake, LOOK_EVERY_MS));
+    }
+    const at = Date.now();
+    const usage = child.pid === undefined ? undefined : await usageOf(child.pid);
+    kill();
+    await ended;
+    const ids = new Set<string>();
+    await readToEnd(reader, { ...place, offset: 0 }, ({ value }) => ids.add(idIn(value)));
+    if (ids.size < job.records) throw new Error(`${rival.name}: only ${ids.size} of ${job.records} records are there`);
+    const asked = (await api.seen()).asked[new URL(job.url).pathname]?.[0] ?? Number.NaN;
+    return { seconds: (at - asked) / 1000, usage };
+  } finally {
+    kill();
+    self.removeListener("exit", kill);
+    await reader.close();
+  }
+}
+
+function idIn(value: Buffer | null): string {
+  return /"id":"(record-\d+)"/.exec(value?.toString("latin1") ?? "")?.[1] ?? "";
+}
