@@ -15,6 +15,7 @@ import type { HeadWatch } from "./head-watch.js";
 import { type Place, keyOf } from "./place.js";
 import type { Positions } from "./positions.js";
 import type { Session, Sessions } from "./sessions.js";
+import { placeInLog } from "./since.js";
 import { type Chunk, unread } from "./unread.js";
 
 /** How long an acknowledgement is tried while Kafka is away, in milliseconds. */
@@ -153,9 +154,15 @@ export class Fetcher {
     return { places: wanted, gaps: gaps.filter((gap) => sources.has(gap.source)) };
   }
 
-  /** From a cursor on; where it says nothing, from the reader's position, or the beginning. */
+  /** From a place in the log on, or from a cursor; where that says nothing, from the reader's position, or the beginning. */
   async #since(spec: FetchSpec, signal: AbortSignal): Promise<Begin> {
     const { positions, catalogue, log } = this.#options;
+    const at = placeInLog(spec.since);
+    if (at !== undefined) {
+      const there = ofSources(await catalogue.partitions(), spec.sources);
+      const offsets = new Map((await log.offsetsAt(at, there, signal)).map((place) => [keyOf(place), place.offset]));
+      return { places: there.map((place) => ({ ...place, offset: offsets.get(keyOf(place)) ?? 0 })), gaps: [] };
+    }
     const wanted = decodeCursor(spec.since, spec.reader, "since");
     const cursor = new Map(wanted.map((place) => [`${place.source}/${place.partition}`, place]));
     const partitions = ofSources(await catalogue.partitions(), spec.sources);
@@ -195,6 +202,8 @@ export class Fetcher {
       maxBytes: spec.maxBytes,
       waitMs: spec.waitMs,
       follow: spec.follow,
+      // What commits nothing has only its cursor to go on from.
+      wholeCursor: spec.since !== "",
       discover: async (known) => {
         const keys = new Set(known.map(keyOf));
         const there = await catalogue.partitions(1000);

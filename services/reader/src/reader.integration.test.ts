@@ -115,6 +115,29 @@ describe("the reader", () => {
     expect(await harness.values()).toEqual(numbers(4, 2));
   });
 
+  it("reads from a place in the log and makes no reader; the cursors of that are whole", async () => {
+    await harness.topic("still", 2);
+    await harness.write("quakes", numbers(6));
+    await harness.write("still", numbers(2, 50));
+    expect(await harness.values({ reader: "nobody", since: "earliest", sources: ["quakes"] })).toEqual(numbers(6));
+    const { records, cursor } = await harness.fetch({ reader: "nobody", since: "latest" });
+    expect(records).toEqual([]);
+    await harness.write("quakes", numbers(2, 6));
+    // In "still" nothing has come, and its place is in the cursor all the same.
+    const next = await harness.fetch({ reader: "nobody", since: cursor });
+    expect(next.records.map(jsonOf)).toEqual(numbers(2, 6));
+    await harness.write("still", numbers(1, 52), { partition: 1 });
+    const last = await harness.fetch({ reader: "nobody", since: next.cursor });
+    expect(last.records.map(jsonOf)).toEqual(numbers(1, 52));
+    const at = last.records[0]?.ingestedAt;
+    if (at === undefined) throw new Error("no time");
+    const since = new Date(Number(at.seconds) * 1000 + at.nanos / 1e6).toISOString();
+    expect(await harness.values({ reader: "nobody", since })).toEqual(numbers(1, 52));
+    expect((await failure(harness.client.getReader({ reader: "nobody" }))).code).toBe(Code.NotFound);
+    const error = await failure(harness.values({ since: "12:00" }));
+    expect([error.code, error.rawMessage]).toEqual([Code.InvalidArgument, expect.stringMatching(/^since: is "12:00"/)]);
+  });
+
   it("begins where a new reader asks, and asks only once", async () => {
     await harness.write("quakes", numbers(3));
     const latest = { reader: "late", start: { at: { case: "latest", value: {} } } } as const;

@@ -41,6 +41,8 @@ export interface UnreadOptions {
   readonly waitMs: number;
   /** Go on with new records as they come, until the signal. */
   readonly follow: boolean;
+  /** Chunks tell every place, not only those that reading has left behind. */
+  readonly wholeCursor: boolean;
   /** Partitions that are there now and were not when the fetch began, with where to begin in them. */
   readonly discover: (known: readonly Place[]) => Promise<readonly Place[]>;
 }
@@ -93,6 +95,7 @@ class Reading {
     this.#gaps = [...gaps];
     // A gap that was found before the fetch is read past with its first chunk.
     for (const place of from) {
+      if (options.wholeCursor) this.#moved.add(keyOf(place));
       if (gaps.some((gap) => gap.source === place.source && gap.partition === place.partition))
         this.#moved.add(keyOf(place));
     }
@@ -128,10 +131,13 @@ class Reading {
   }
 
   async #pause(mostMs: number): Promise<void> {
-    const { head, signal, discover } = this.#options;
+    const { head, signal, discover, wholeCursor } = this.#options;
     await head.grown([...this.#places.values()], Math.min(mostMs, DISCOVER_MS), signal);
     signal.throwIfAborted();
-    for (const place of await discover([...this.#places.values()])) this.#places.set(keyOf(place), place);
+    for (const place of await discover([...this.#places.values()])) {
+      this.#places.set(keyOf(place), place);
+      if (wholeCursor) this.#moved.add(keyOf(place));
+    }
     await this.lookAhead();
   }
 

@@ -156,7 +156,9 @@ export type FetchUnreadRequest = Message<"apispool.v1.FetchUnreadRequest"> & {
   ackCursor: string;
 
   /**
-   * Reads from this cursor and commits nothing: a peek, or a replay that does not move the reader.
+   * Reads from this place and commits nothing: a peek, a replay or a live tail that does not move the reader, nor makes one.
+   * A cursor that FetchUnread gave to this reader; or "earliest", "latest" or a time (RFC 3339: the first record written at
+   * or after it). The cursors of the answers are whole: the last one is where to go on.
    *
    * @generated from field: string since = 9;
    */
