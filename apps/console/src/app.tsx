@@ -87,7 +87,7 @@ function LinkBanner() {
   const { value } = link;
   if (value.kind === "down") {
     return (
-      <div class="banner bad">
+      <section class="banner bad" aria-label="Connection">
         <p role="alert">
           <strong>The gateway at {location.host} does not answer.</strong> What is shown is as it was. Is it running?
           The console goes on by itself when it is back.
@@ -98,17 +98,17 @@ function LinkBanner() {
             Try now
           </button>
         </p>
-      </div>
+      </section>
     );
   }
   if (value.kind === "up" && !value.serving) {
     return (
-      <div class="banner warn">
+      <section class="banner warn" aria-label="Connection">
         <p role="status">
           <strong>The gateway answers, but is not ready:</strong> a service behind it, or Kafka, is away. What each part
           lacks is said below; <a href="/readyz">/readyz</a> tells as much.
         </p>
-      </div>
+      </section>
     );
   }
   return null;

@@ -22,11 +22,13 @@ export interface KeepOpenOptions<T> {
 export class KeptStream {
   readonly #life = new AbortController();
   readonly #alarm = new Alarm();
+  readonly #onState: (state: StreamState) => void;
   #attempt = new AbortController();
   /** Resolves when the stream is closed for good. */
   readonly done: Promise<void>;
 
   constructor(options: KeepOpenOptions<unknown>) {
+    this.#onState = options.onState;
     this.done = this.#run(options);
   }
 
@@ -45,9 +47,12 @@ export class KeptStream {
     this.retry();
   }
 
+  /** For good, and at once: after it nothing is told any more. */
   close(): void {
+    if (this.#life.signal.aborted) return;
     this.#life.abort();
     this.#attempt.abort();
+    this.#onState({ kind: "closed" });
   }
 
   async #run({
@@ -79,6 +84,5 @@ export class KeptStream {
       onState({ kind: "waiting", error, retryAt: now() + delay });
       await this.#alarm.sleep(delay, life);
     }
-    onState({ kind: "closed" });
   }
 }

@@ -85,7 +85,17 @@ export function matching(entries: readonly TailEntry[], words: string): readonly
   );
 }
 
-/** Where a tail goes on that was interrupted: after a short while where it was, else with what is new. */
-export function resumeAt(cursor: string, awayMs: number): string {
-  return cursor === "" || awayMs > catchUpMs ? "latest" : cursor;
+/** Where a tail begins: at the end, at the beginning, or so many minutes ago. */
+export const begins = ["latest", "1", "15", "60", "earliest"] as const;
+export type Begin = (typeof begins)[number];
+
+/** The same as FetchUnread's `since` takes it. */
+export function sinceOf(begin: Begin, nowMs: number): string {
+  if (begin === "latest" || begin === "earliest") return begin;
+  return new Date(nowMs - Number(begin) * 60_000).toISOString();
+}
+
+/** Whether a tail that was interrupted goes on where it was; after a long while it goes on with what is new. */
+export function canCatchUp(awayMs: number): boolean {
+  return awayMs <= catchUpMs;
 }

@@ -3,7 +3,16 @@ import type { FetchUnreadResponse, Gap } from "@apispool/contracts/apispool/v1/d
 import type { Record as DataRecord } from "@apispool/contracts/apispool/v1/record_pb.js";
 import { KeptStream, type StreamState } from "../logic/keep-open.js";
 import { isConnectionLost } from "../logic/problem.js";
-import { type Tail, addBatch, catchUpMs, emptyTail, markAway, resumeAt } from "../logic/tail.js";
+import {
+  type Begin,
+  type Tail,
+  addBatch,
+  canCatchUp,
+  emptyTail,
+  markAway,
+  mostEntries,
+  sinceOf,
+} from "../logic/tail.js";
 import { reader } from "./clients.js";
 import { visible } from "./clock.js";
 import { checkLink, onLink } from "./link.js";
@@ -17,9 +26,20 @@ export const paused = signal(false);
 /** How often what has arrived is shown, in milliseconds: a fast source must not keep the page busy with drawing. */
 const drawMs = 200;
 
-let wanted: { readonly source: string } | undefined;
+/** What is followed. */
+interface Wanted {
+  /** "" for all. */
+  readonly source: string;
+  readonly begin: Begin;
+}
+
+let wanted: Wanted | undefined;
+/** What the list on the page is of. */
+let shown: Wanted | undefined;
 let stream: KeptStream | undefined;
+/** Where the list ends; "" before anything came. */
 let cursor = "";
+/** Since when nobody reads, in milliseconds since the Unix epoch. */
 let leftAt: number | undefined;
 let waiting: { records: DataRecord[]; gaps: Gap[] } = { records: [], gaps: [] };
 let drawing: ReturnType<typeof setTimeout> | undefined;
@@ -30,25 +50,27 @@ export function watchTail(): void {
   paused.subscribe(settle);
 }
 
-/** Follows one source, or all (""); undefined: the tail is not looked at. */
-export function follow(source: string | undefined): void {
-  if (source === wanted?.source) return;
-  // A cursor speaks of the sources that it was given for.
-  if (source !== undefined && lastSource !== source) cursor = "";
-  if (source !== undefined) lastSource = source;
-  wanted = source === undefined ? undefined : { source };
+/** Follows one source, or all; undefined: the tail is not looked at. */
+export function follow(next: Wanted | undefined): void {
   close();
+  wanted = next;
+  if (next !== undefined && (next.source !== shown?.source || next.begin !== shown.begin)) {
+    shown = next;
+    cursor = "";
+    leftAt = undefined;
+    waiting = { records: [], gaps: [] };
+    tail.value = emptyTail;
+  }
   settle();
 }
-let lastSource: string | undefined;
 
 export function clear(): void {
-  tail.value = emptyTail;
+  tail.value = { ...tail.value, entries: [] };
 }
 
 /** Opens or closes the stream, whichever is wanted now. */
 function settle(): void {
-  if (wanted !== undefined && visible.value && !paused.value) open(wanted.source);
+  if (wanted !== undefined && visible.value && !paused.value) open(wanted);
   else close();
 }
 
@@ -56,21 +78,18 @@ function settle(): void {
  * Reads from a place and commits nothing, so nobody's reader moves. After a short interruption it goes on where it was; after
  * a long one with what is new, and the list says that something is left out.
  */
-function open(source: string): void {
+function open({ source, begin }: Wanted): void {
   stream ??= KeptStream.of<FetchUnreadResponse>({
     open(signal) {
-      const time = Date.now();
-      const since = resumeAt(cursor, leftAt === undefined ? 0 : time - leftAt);
-      if (leftAt !== undefined && time - leftAt > catchUpMs && tail.value.received > 0) {
-        tail.value = markAway(tail.value, leftAt, time);
-      }
-      leftAt = undefined;
+      const since = place(begin);
       return reader.fetchUnread({ since, follow: true, sources: source === "" ? [] : [source] }, { signal });
     },
     onMessage(batch) {
       if (batch.cursor !== "") cursor = batch.cursor;
       waiting.records.push(...batch.records);
       waiting.gaps.push(...batch.gaps);
+      // More than is kept need not be kept until it is drawn.
+      if (waiting.records.length > 20 * mostEntries) draw();
       drawing ??= setTimeout(draw, drawMs);
     },
     onState(state) {
@@ -82,7 +101,20 @@ function open(source: string): void {
   });
 }
 
+function place(begin: Begin): string {
+  const time = Date.now();
+  const away = leftAt === undefined ? 0 : time - leftAt;
+  const since = leftAt;
+  leftAt = undefined;
+  if (since !== undefined && !canCatchUp(away)) {
+    tail.value = markAway(tail.value, since, time);
+    return "latest";
+  }
+  return cursor === "" ? sinceOf(begin, time) : cursor;
+}
+
 function draw(): void {
+  clearTimeout(drawing);
   drawing = undefined;
   tail.value = addBatch(tail.value, waiting.records, waiting.gaps);
   waiting = { records: [], gaps: [] };

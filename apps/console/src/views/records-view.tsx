@@ -1,10 +1,10 @@
-import { useSignal } from "@preact/signals";
+import { signal, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { DataReader, GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { type Command, curlGet, grpcurl } from "../logic/commands.js";
 import { bytes, counted, moment, msOf } from "../logic/format.js";
 import { routeHash } from "../logic/route.js";
-import { type TailEntry, matching, mostEntries } from "../logic/tail.js";
+import { type Begin, type TailEntry, begins, matching, mostEntries } from "../logic/tail.js";
 import { Commands } from "../parts/commands.js";
 import { StreamNote } from "../parts/stream-note.js";
 import { address } from "../state/clients.js";
@@ -17,19 +17,26 @@ import { RecordDialog } from "./record-dialog.js";
 
 type RecordEntry = Extract<TailEntry, { kind: "record" }>;
 
+/** Kept while other views are looked at. */
+const begin = signal<Begin>("1");
+
+const beginNames: Readonly<Record<Begin, string>> = {
+  latest: "with the next one",
+  "1": "1 minute ago",
+  "15": "15 minutes ago",
+  "60": "1 hour ago",
+  earliest: "with the oldest",
+};
+
 /** What arrives. */
 export function RecordsView() {
   const { source } = route.value;
   const words = useSignal("");
   const opened = useSignal<RecordEntry | undefined>(undefined);
-  useEffect(() => follow(source), [source]);
+  useEffect(() => follow({ source, begin: begin.value }), [source, begin.value]);
   useEffect(() => () => follow(undefined), []);
   const { entries, received } = tail.value;
-  const shown = useMemo(() => {
-    const ofSource =
-      source === "" ? entries : entries.filter((entry) => sourceOf(entry) === undefined || sourceOf(entry) === source);
-    return matching(ofSource, words.value);
-  }, [entries, source, words.value]);
+  const shown = useMemo(() => matching(entries, words.value), [entries, words.value]);
   const names =
     source === "" || sourceNames.value.includes(source) ? sourceNames.value : [...sourceNames.value, source];
   return (
@@ -66,6 +73,16 @@ export function RecordsView() {
           </select>
         </label>
         <label>
+          Begin
+          <select value={begin.value} onChange={(event) => (begin.value = event.currentTarget.value as Begin)}>
+            {begins.map((value) => (
+              <option key={value} value={value}>
+                {beginNames[value]}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
           Contains
           <input
             type="search"
@@ -75,8 +92,7 @@ export function RecordsView() {
           />
         </label>
         <p class="hint">
-          {counted(received, "record")} came since this page was opened; the last {mostEntries} are kept. Watching moves
-          no reader.
+          {counted(received, "record")} came; the last {mostEntries} are kept. Watching moves no reader.
         </p>
       </div>
       {shown.length === 0 ? (
@@ -152,10 +168,6 @@ function RecordRow({ entry, onOpen }: { readonly entry: RecordEntry; readonly on
   );
 }
 
-function sourceOf(entry: TailEntry): string | undefined {
-  return entry.kind === "record" ? entry.record.source : entry.kind === "gap" ? entry.gap.source : undefined;
-}
-
 function isLive(): boolean {
   return !paused.value && tailState.value.kind === "open" && link.value.kind !== "down";
 }
@@ -168,7 +180,7 @@ function liveText(): string {
 function emptyText(hasOthers: boolean): string {
   if (hasOthers) return "None of the records that came matches.";
   if (paused.value) return "Paused. What arrives now is not shown.";
-  return "Waiting for the next record. What was written before is not shown here: a reader gets all of it.";
+  return "Waiting for the next record.";
 }
 
 const gapReasons: Readonly<Record<number, string>> = {
