@@ -1,10 +1,19 @@
+import { benchBacklog } from "./backlog.js";
+import { benchIdle } from "./idle.js";
 import { benchIngest } from "./ingest.js";
+import { benchLatency } from "./latency.js";
 import { benchRead } from "./read.js";
 
 /** A benchmark: gives what is wrong with the result. */
 type Bench = (self: NodeJS.Process, args: readonly string[]) => Promise<string[]>;
 
-const benches: Readonly<Record<string, Bench>> = { read: benchRead, ingest: benchIngest };
+const benches: Readonly<Record<string, Bench>> = {
+  read: benchRead,
+  ingest: benchIngest,
+  latency: benchLatency,
+  backlog: benchBacklog,
+  idle: benchIdle,
+};
 
 const [first = "read", ...rest] = process.argv.slice(2);
 // `npm run bench -- --records 1000` is the first benchmark, too.

@@ -4,6 +4,8 @@ import { readFile } from "node:fs/promises";
 export interface Usage {
   /** The most resident memory that it ever had (VmHWM), in MB: a million bytes. */
   readonly peakMemory: number;
+  /** What it has now (VmRSS), in MB. */
+  readonly memory: number;
   /** Processor time, in seconds; other than elapsed time it hardly depends on what else the machine does. */
   readonly cpu: number;
 }
@@ -17,11 +19,16 @@ const TICKS = 100;
 /** What a process has used so far; undefined where there is no /proc to tell. */
 export async function usageOf(pid: number): Promise<Usage | undefined> {
   try {
-    const peak = /VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1];
+    const status = await readFile(`/proc/${pid}/status`, "utf8");
+    const megabytes = (line: RegExp): number => (Number(line.exec(status)?.[1]) * 1024) / 1e6;
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");
     // Behind the name, which is in brackets and may contain anything: utime and stime are the 12th and 13th.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return { peakMemory: (Number(peak) * 1024) / 1e6, cpu: (Number(fields[11]) + Number(fields[12])) / TICKS };
+    return {
+      peakMemory: megabytes(/VmHWM:\s+(\d+) kB/),
+      memory: megabytes(/VmRSS:\s+(\d+) kB/),
+      cpu: (Number(fields[11]) + Number(fields[12])) / TICKS,
+    };
   } catch {
     return undefined;
   }

@@ -8,12 +8,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from "@jes
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { DesiredState, WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import type { Browser, Locator } from "playwright-core";
-import { findChromium, launchChromium } from "./harness/browser.js";
 import { type TestStack, startTestStack } from "./harness/stack.js";
+import { findChromium } from "./support/browser.js";
 import {
   type ConsolePage,
   type Look,
   axeViolations,
+  launchBrowser,
   looks,
   openConsole,
   overflow,
@@ -26,7 +27,7 @@ import { eventually } from "./support/wait.js";
 
 const chromium = findChromium();
 if (chromium === undefined) {
-  console.warn("The console is not tested: no Chromium (apt-get install chromium, or APISPOOL_CHROMIUM=/path/to/it).");
+  console.warn("The console is not tested: no Chromium (apt-get install chromium, or CHROMIUM_PATH=/path/to/it).");
 }
 
 /** With pictures wanted the console is watched for longer, so that its plot has something to show. */
@@ -79,7 +80,7 @@ sources:
     );
     stack = await startTestStack({ configFile });
     proxy = await CutProxy.start(stack.gatewayUrl);
-    browser = await launchChromium(chromium ?? "");
+    browser = await launchBrowser(chromium ?? "");
     const transport = createConnectTransport({ baseUrl: stack.gatewayUrl });
     worker = createClient(WorkerControl, transport);
     reader = createClient(DataReader, transport);

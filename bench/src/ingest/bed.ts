@@ -115,7 +115,7 @@ export class IngestBed {
         const { pid, restarts, lastDeath } = started;
         const usage = pid === undefined ? undefined : await usageOf(pid);
         if (restarts > 0) throw new Error(`the ingestor died: ${lastDeath ?? "nobody knows why"}`);
-        return usage ?? { peakMemory: Number.NaN, cpu: Number.NaN };
+        return usage ?? { peakMemory: Number.NaN, memory: Number.NaN, cpu: Number.NaN };
       },
     };
   }

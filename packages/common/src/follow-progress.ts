@@ -1,41 +1,67 @@
 /**
- * What a live tail has handed over, and how much of it is acknowledged. One confirmation is under way at a time; what
- * is handed over meanwhile is covered by the next one.
+ * What a live tail has handed over, and how much of it is acknowledged. One confirmation is under way at a time, and from
+ * one to the next it takes `everyMs` at least; what is handed over meanwhile is covered by the next one.
  */
 export class FollowProgress {
   readonly #acknowledge: (cursor: string) => Promise<boolean>;
   readonly #confirmWritten: (() => Promise<boolean>) | undefined;
+  readonly #everyMs: () => number;
   #handedOver = "";
   #acknowledged = "";
-  #confirming = false;
+  #confirming: Promise<void> | undefined;
+  #ended = false;
+  #wake: (() => void) | undefined;
 
-  constructor(acknowledge: (cursor: string) => Promise<boolean>, confirmWritten: (() => Promise<boolean>) | undefined) {
+  constructor(
+    acknowledge: (cursor: string) => Promise<boolean>,
+    confirmWritten: (() => Promise<boolean>) | undefined,
+    everyMs: () => number = () => 0,
+  ) {
     this.#acknowledge = acknowledge;
     this.#confirmWritten = confirmWritten;
+    this.#everyMs = everyMs;
   }
 
   /** A batch has been written; whether the client has it is another question. */
   handedOver(cursor: string): void {
     this.#handedOver = cursor;
-    if (!this.#confirming) void this.#confirm();
+    if (this.#ended) return;
+    this.#confirming ??= this.#confirm().finally(() => (this.#confirming = undefined));
   }
 
   /** The client has everything that was handed over. */
   async received(): Promise<void> {
+    await this.end();
     await this.#advance(this.#handedOver);
+  }
+
+  /** Nothing more is handed over; resolves once what has been confirmed is acknowledged. */
+  async end(): Promise<void> {
+    this.#ended = true;
+    this.#wake?.();
+    await this.#confirming;
   }
 
   async #confirm(): Promise<void> {
     if (this.#confirmWritten === undefined) return;
-    this.#confirming = true;
-    try {
-      for (;;) {
-        const cursor = this.#handedOver;
-        if (cursor === this.#acknowledged || !(await this.#confirmWritten()) || !(await this.#advance(cursor))) return;
-      }
-    } finally {
-      this.#confirming = false;
+    while (!this.#ended) {
+      const cursor = this.#handedOver;
+      if (cursor === this.#acknowledged) return;
+      const begun = performance.now();
+      if (!(await this.#confirmWritten()) || !(await this.#advance(cursor))) return;
+      await this.#pause(begun + this.#everyMs() - performance.now());
     }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (ms <= 0 || this.#ended) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   async #advance(cursor: string): Promise<boolean> {

@@ -8,6 +8,9 @@ const quietMs = 50;
 /** How long the answer to a PING may take, in milliseconds. */
 const pingTimeoutMs = 15_000;
 
+/** How long to wait where too many PINGs are under way already, in milliseconds. */
+const pingAgainMs = 5;
+
 /**
  * The evidence that an HTTP/2 client has a response: its answer to a PING that stood behind the last byte (its HTTP/2
  * stack has read all before it), or its orderly end (FIN, no reset) after the stream had ended in order. To be asked
@@ -67,11 +70,47 @@ export function http2Receipt(stream: ServerHttp2Stream): Receipt {
  */
 export async function confirmWritten(stream: ServerHttp2Stream): Promise<ReceiptOutcome> {
   const { session } = stream;
-  while (stream.writableLength > 0) {
+  for (let waitMs = 10; stream.writableLength > 0; waitMs = Math.min(waitMs * 2, LONGEST_LOOK_MS)) {
     if (stream.destroyed) return "lost";
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
-  return (await pinged(session)) ? "received" : "lost";
+  const answered = session !== undefined && (await Pings.of(session).next());
+  // A client that broke off may have thrown away what came before the PING.
+  return answered && !stream.aborted ? "received" : "lost";
+}
+
+/** How often it is looked whether a client that has stopped reading goes on, in milliseconds. */
+const LONGEST_LOOK_MS = 320;
+
+/**
+ * One PING at a time for all the streams of a connection, of which there may be a thousand: Node allows ten, and refuses
+ * more.
+ */
+class Pings {
+  static readonly #known = new WeakMap<Http2Session, Pings>();
+  readonly #session: Http2Session;
+  #current: Promise<boolean> = Promise.resolve(true);
+  #next: Promise<boolean> | undefined;
+
+  private constructor(session: Http2Session) {
+    this.#session = session;
+  }
+
+  static of(session: Http2Session): Pings {
+    let pings = this.#known.get(session);
+    if (pings === undefined) this.#known.set(session, (pings = new Pings(session)));
+    return pings;
+  }
+
+  /** Whether a PING was answered that was sent after this call. */
+  next(): Promise<boolean> {
+    this.#next ??= this.#current.then(() => {
+      this.#next = undefined;
+      this.#current = pinged(this.#session);
+      return this.#current;
+    });
+    return this.#next;
+  }
 }
 
 /**
@@ -85,19 +124,29 @@ function isGrpc(stream: ServerHttp2Stream): boolean {
 
 function pinged(session: Http2Session | undefined): Promise<boolean> {
   return new Promise((resolve) => {
-    if (session === undefined || session.destroyed) {
-      resolve(false);
-      return;
-    }
+    const giveUp = performance.now() + pingTimeoutMs;
     const timer = setTimeout(() => resolve(false), pingTimeoutMs);
     const done = (answered: boolean): void => {
       clearTimeout(timer);
       resolve(answered);
     };
-    try {
-      if (!session.ping((error) => done(error === null))) done(false);
-    } catch {
-      done(false);
-    }
+    const ask = (): void => {
+      if (session === undefined || session.destroyed || performance.now() > giveUp) {
+        done(false);
+        return;
+      }
+      try {
+        // Of one that it refuses, because too many are under way, Node tells at once, in both ways.
+        let asking = true;
+        const sent = session.ping((error) => {
+          if (!asking) done(error === null);
+        });
+        asking = false;
+        if (!sent) setTimeout(ask, pingAgainMs);
+      } catch {
+        done(false);
+      }
+    };
+    ask();
   });
 }

@@ -57,12 +57,22 @@ class KafkaJsLogReader implements LogReader {
       .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  async leadersOf(partitions: readonly TopicPartition[], signal?: AbortSignal): Promise<readonly number[]> {
+    if (partitions.some((p) => this.#leaders?.has(keyOf(p)) !== true))
+      await this.#quick.attempt(async (cluster) => this.#metadata(cluster), signal);
+    return partitions.map((p) => this.#leaders?.get(keyOf(p)) ?? -1);
+  }
+
   async fetch(positions: readonly PartitionOffset[], options: FetchOptions): Promise<readonly FetchedPartition[]> {
     if (positions.length === 0) return [];
     const handle = options.maxWaitMs > 0 ? this.#polling : this.#quick;
     const responses = await handle.attempt(async (cluster) => {
       const perBroker = await this.#byLeader(cluster, positions);
-      const limits = { ...options, requestTimeoutMs: options.maxWaitMs + 8000 };
+      const limits = {
+        ...options,
+        maxBytes: Math.ceil(options.maxBytes / perBroker.length),
+        requestTimeoutMs: options.maxWaitMs + 8000,
+      };
       const answers = await Promise.all(
         perBroker.map(async ([broker, wanted]) => broker.connectionPool.send(fetchCall(wanted, limits))),
       );

@@ -80,6 +80,11 @@ export interface CommittedOffset extends PartitionOffset {
 export interface LogReader {
   /** Every topic whose name begins with the prefix; asks the broker, so a new topic shows at once. */
   topics(prefix: string, signal?: AbortSignal): Promise<readonly TopicInfo[]>;
+  /**
+   * The nodes that lead some partitions, as they were last heard of; -1 where there is none. A fetch from several nodes takes
+   * as long as the slowest of them.
+   */
+  leadersOf(partitions: readonly TopicPartition[], signal?: AbortSignal): Promise<readonly number[]>;
   /** One answer for each position asked for, in the same order. */
   fetch(positions: readonly PartitionOffset[], options: FetchOptions): Promise<readonly FetchedPartition[]>;
   /**

@@ -16,6 +16,8 @@ export interface GatewayConfig {
   readonly deliveryIdleMs: number;
   /** How long a connection may be idle that owes no evidence. */
   readonly idleTimeoutMs: number;
+  /** How long an event stream may say nothing; then a comment is sent. */
+  readonly heartbeatMs: number;
   /** The longest that a client may take over its first bytes, and over the headers of each request. */
   readonly headersTimeoutMs: number;
   /** The largest request body or message. */
@@ -36,6 +38,7 @@ export function gatewayConfigFromEnv(env: EnvReader): GatewayConfig {
     deliveryTimeoutMs: env.durationMs("DELIVERY_TIMEOUT", { fallback: 300_000, min: 1000, max: 300_000 }),
     deliveryIdleMs: env.durationMs("DELIVERY_IDLE", { fallback: 1000, min: 10, max: 60_000 }),
     idleTimeoutMs: env.durationMs("IDLE_TIMEOUT", { fallback: 65_000, min: 1000, max: 3_600_000 }),
+    heartbeatMs: env.durationMs("HEARTBEAT", { fallback: 15_000, min: 100, max: 60_000 }),
     headersTimeoutMs: env.durationMs("HEADERS_TIMEOUT", { fallback: 10_000, min: 100, max: 60_000 }),
     maxBodyBytes: env.integer("MAX_BODY_BYTES", { fallback: 1024 * 1024, min: 1024, max: 64 * 1024 * 1024 }),
     maxConnections: env.integer("MAX_CONNECTIONS", { fallback: 10_000, min: 1, max: 1_000_000 }),

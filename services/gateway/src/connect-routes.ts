@@ -15,7 +15,6 @@ import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb
 import { Health } from "@apispool/contracts/health/v1/health_pb.js";
 import { isAbort, toConnectError } from "@apispool/common/errors.js";
 import { type HealthState, healthService } from "@apispool/common/health.js";
-import { confirmWritten } from "@apispool/common/receipt-http2.js";
 import { reflectionService, reflectionServices } from "@apispool/common/reflection.js";
 import type { Delivery, Recipient } from "./delivery.js";
 import { connectAdapter } from "./connect-adapter.js";
@@ -142,14 +141,13 @@ function dataReader(router: ConnectRouter, { upstreams: { reader }, delivery }: 
 
 function recipientOf(context: HandlerContext): Recipient {
   const exchange = exchangeIn(context);
-  const { stream } = exchange;
   return {
     signal: context.signal,
     requestId: exchange.requestId,
     timeoutMs: context.timeoutMs(),
     log: exchange.log,
     receipt: (options) => exchange.receipt(options),
-    confirmWritten: stream === undefined ? undefined : async () => (await confirmWritten(stream)) === "received",
+    confirmWritten: exchange.confirmWritten,
   };
 }
 

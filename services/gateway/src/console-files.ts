@@ -3,16 +3,16 @@ import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
 
-/** How a file can be sent, the best first. */
-export const encodings = ["br", "gzip", "identity"] as const;
-export type Encoding = (typeof encodings)[number];
+/** How a file can be sent beside as it is, the shortest first: compressed once, when it was built. */
+export const storedCodings = ["br", "gzip"] as const;
+type StoredCoding = (typeof storedCodings)[number] | "identity";
 
 /** One file of the console, in every form that it can be sent in. */
 export interface ConsoleFile {
   readonly type: string;
   /** A strong one, without its quotes; each encoding adds its own name, because its bytes are others (RFC 9110, section 8.8.3). */
   readonly tag: string;
-  readonly bytes: Readonly<Record<Encoding, Buffer>>;
+  readonly bytes: Readonly<Record<StoredCoding, Buffer>>;
 }
 
 /** What was built of the console; see tools/build-console.mjs. */
@@ -48,7 +48,7 @@ export function readConsoleFiles(): ConsoleFiles | undefined {
 }
 
 function readForms(path: string): ConsoleFile {
-  const form = (encoding: Encoding): Buffer => readFileSync(path + suffixes[encoding]);
+  const form = (encoding: StoredCoding): Buffer => readFileSync(path + suffixes[encoding]);
   const identity = form("identity");
   return {
     type: types[extname(path)] ?? "application/octet-stream",

@@ -1,5 +1,6 @@
 import { negotiate } from "./accept.js";
-import { type ConsoleFile, type ConsoleFiles, encodings } from "./console-files.js";
+import { negotiateCoding } from "./accept-encoding.js";
+import { type ConsoleFile, type ConsoleFiles, storedCodings } from "./console-files.js";
 import type { Exchange } from "./exchange.js";
 import { httpError } from "./problem.js";
 import { type Routes, answerJson } from "./router.js";
@@ -34,6 +35,7 @@ const overview = {
   paths: {
     "/worker": "GET: the status of every source; POST: start, stop or test them",
     "/data": "GET or POST: the records that a reader has not read yet",
+    "/data/readers": "GET: where every reader stands",
     "/livez": "GET: whether the gateway lives",
     "/readyz": "GET: whether it can serve",
     "/apispool.v1.WorkerControl/GetStatus": "POST: Connect, gRPC and gRPC-Web; reflection lists all methods",
@@ -58,7 +60,7 @@ export function consoleRoutes({ files, stallTimeoutMs }: ConsoleOptions): Routes
         exchange.res.setHeader("vary", "accept, accept-encoding");
         // What takes anything is a program: browsers name HTML.
         if (negotiate(exchange.req.headers.accept, ["application/json", "text/html"]) !== "text/html") {
-          answerJson(exchange, overview);
+          await answerJson(exchange, overview);
           return;
         }
         if (files === undefined) {
@@ -86,7 +88,9 @@ async function send(exchange: Exchange, file: ConsoleFile, caching: string, stal
   const { req, res } = exchange;
   // A body that nobody asked for.
   if (!req.complete) req.resume();
-  const encoding = negotiateEncoding(req.headers["accept-encoding"]);
+  // The router has refused what nobody can send.
+  const coding = negotiateCoding(req.headers["accept-encoding"], storedCodings)?.coding;
+  const encoding = coding === "br" || coding === "gzip" ? coding : "identity";
   const etag = `"${file.tag}-${encoding}"`;
   const headers = { ...hardening, "cache-control": caching, etag };
   if (matches(req.headers["if-none-match"], etag)) {
@@ -103,22 +107,6 @@ async function send(exchange: Exchange, file: ConsoleFile, caching: string, stal
   });
   if (req.method !== "HEAD") await write(exchange, body, stallTimeoutMs);
   end(exchange, "", stallTimeoutMs);
-}
-
-/** RFC 9110, section 12.5.3; what is acceptable to nobody is sent as it is. */
-function negotiateEncoding(header: string | string[] | undefined): (typeof encodings)[number] {
-  const weights = new Map(
-    String(header ?? "")
-      .toLowerCase()
-      .split(",")
-      .map((part) => {
-        const [name = "", ...parameters] = part.split(";").map((text) => text.trim());
-        const q = parameters.find((parameter) => parameter.startsWith("q="));
-        return [name, q === undefined ? 1 : Number(q.slice(2)) || 0] as const;
-      }),
-  );
-  const wanted = (encoding: string): number => weights.get(encoding) ?? weights.get("*") ?? 0;
-  return encodings.find((encoding) => encoding !== "identity" && wanted(encoding) > 0) ?? "identity";
 }
 
 /** RFC 9110, section 13.1.2: weak comparison. */

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
   AckMode,
   FetchUnreadRequestSchema,
@@ -9,7 +9,7 @@ import {
 } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { type FieldProblem, invalidArgument } from "@apispool/common/errors.js";
 import { type JsonObject, unknownFields } from "./json-body.js";
-import { shown } from "./json-text.js";
+import { shown, timeOf } from "./json-text.js";
 
 /** The longest `wait`, in seconds. */
 const maxWaitSeconds = 300;
@@ -19,10 +19,12 @@ export interface DataQuery {
   readonly request: FetchUnreadRequest;
   /** The client acknowledges by cursor, so it needs the cursor in NDJSON too. */
   readonly manual: boolean;
+  /** What was said of `follow`; undefined: nothing. */
+  readonly follow?: boolean | undefined;
 }
 
-const queryNames = ["reader", "source", "limit", "max_bytes", "wait", "ack", "since", "start"] as const;
-const bodyNames = ["reader", "sources", "limit", "max_bytes", "wait", "ack", "since", "start"] as const;
+const queryNames = ["reader", "source", "limit", "max_bytes", "wait", "ack", "since", "start", "follow"] as const;
+const bodyNames = ["reader", "sources", "limit", "max_bytes", "wait", "ack", "since", "start", "follow"] as const;
 
 /** The values as they came in, by name; undefined where nothing was given. */
 interface Raw {
@@ -34,6 +36,7 @@ interface Raw {
   readonly ack?: unknown;
   readonly since?: unknown;
   readonly start?: unknown;
+  readonly follow?: unknown;
 }
 
 /** Parses the query of `GET /data`; throws INVALID_ARGUMENT that names everything that is wrong. */
@@ -62,6 +65,7 @@ export function dataQueryFromUrl(query: URLSearchParams): DataQuery {
       ack: one("ack"),
       since: one("since"),
       start: one("start"),
+      follow: ({ true: true, false: false } as Record<string, unknown>)[one("follow") ?? ""] ?? one("follow"),
     },
     "source",
     problems,
@@ -72,8 +76,9 @@ export function dataQueryFromUrl(query: URLSearchParams): DataQuery {
  * The same fetch without any effect on the reader: for a browser that fetches ahead what its user may never look at.
  * What the cursor would have acknowledged stays unread, so it comes again.
  */
-export function withoutEffect({ request }: DataQuery): DataQuery {
+export function withoutEffect({ request, ...rest }: DataQuery): DataQuery {
   return {
+    ...rest,
     request: create(FetchUnreadRequestSchema, { ...request, ack: AckMode.MANUAL, ackCursor: "" }),
     manual: true,
   };
@@ -106,19 +111,22 @@ function parse(raw: Raw, sourcesName: string, problems: FieldProblem[]): DataQue
   }
   const sources = sourcesOf(raw.sources, sourcesName, wrong);
   const start = startOf(text("start", raw.start), wrong);
+  const follow = typeof raw.follow === "boolean" ? raw.follow : undefined;
+  if (raw.follow !== follow) wrong("follow", `is ${shown(raw.follow)}; it must be true or false`);
   const request = create(FetchUnreadRequestSchema, {
     reader,
     sources,
     limit: whole("limit", raw.limit),
     maxBytes: whole("max_bytes", raw.max_bytes),
     since,
+    follow: follow ?? false,
     ack: ack.mode,
     ackCursor: ack.cursor,
     ...waitOf(raw.wait, wrong),
     ...(start === undefined ? {} : { start }),
   });
   if (problems.length > 0) throw invalidArgument(problems);
-  return { request, manual: ack.mode === AckMode.MANUAL };
+  return { request, manual: ack.mode === AckMode.MANUAL, follow };
 }
 
 type Wrong = (field: string, problem: string) => undefined;
@@ -151,14 +159,11 @@ function waitOf(value: unknown, wrong: Wrong): Pick<FetchUnreadRequest, "wait"> 
   return wrong("wait", `is ${shown(value)}; it must be a number of seconds from 0 to ${maxWaitSeconds}`);
 }
 
-/** RFC 3339, section 5.6. */
-const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
-
 function startOf(value: string, wrong: Wrong): StartAt | undefined {
   if (value === "") return undefined;
   if (value === "earliest") return create(StartAtSchema, { at: { case: "earliest", value: {} } });
   if (value === "latest") return create(StartAtSchema, { at: { case: "latest", value: {} } });
-  const ms = rfc3339.test(value) ? Date.parse(value.toUpperCase()) : Number.NaN;
-  if (!Number.isNaN(ms)) return create(StartAtSchema, { at: { case: "timestamp", value: timestampFromMs(ms) } });
+  const at = timeOf(value);
+  if (at !== undefined) return create(StartAtSchema, { at: { case: "timestamp", value: at } });
   return wrong("start", `is ${shown(value)}; it must be earliest, latest, or a time such as 2026-11-24T12:00:00Z`);
 }

@@ -1,69 +1,57 @@
-import { type FieldProblem, invalidArgument } from "@apispool/common/errors.js";
+import { encodingFor } from "./accept-encoding.js";
 import { negotiate } from "./accept.js";
+import type { Batch } from "./batch.js";
 import { type DataQuery, dataQueryFromBody, dataQueryFromUrl, withoutEffect } from "./data-query.js";
-import { type DataWriter, JsonDataWriter, NdjsonDataWriter, positionJson } from "./data-text.js";
+import { type DataWriter, JsonDataWriter, NdjsonDataWriter } from "./data-text.js";
+import { EventDataWriter } from "./event-text.js";
+import { eventStreamHead, serveEvents } from "./event-stream.js";
 import type { Exchange } from "./exchange.js";
-import { readJsonObject, unknownFields, type JsonObject } from "./json-body.js";
+import { readJsonObject } from "./json-body.js";
 import type { JsonOptions } from "./json-routes.js";
-import { shown } from "./json-text.js";
 import { httpError } from "./problem.js";
-import { type Routes, answerJson } from "./router.js";
-import { fromUpstream } from "./upstream-error.js";
-import { end, write } from "./write.js";
+import type { Routes } from "./router.js";
+import { StreamedAnswer } from "./streamed-answer.js";
+import { type Form, dataFieldName, forms, inForm, lastEventIdHeader } from "./tail-query.js";
+import { renameFields } from "./upstream-error.js";
+import { Wanted } from "./wanted.js";
 
-const mediaTypes = ["application/json", "application/x-ndjson"] as const;
+const mediaTypes = ["application/json", "application/x-ndjson", "text/event-stream"] as const;
 
-/** `/data` and what belongs to it. */
+/** `/data`: what a reader has not read yet. */
 export function dataRoutes(options: JsonOptions): Routes {
-  const { upstreams, maxBodyBytes } = options;
-  const { reader } = upstreams;
   return {
     "/data": {
-      GET: (exchange, { query }) => {
-        const writer = writerFor(exchange);
+      async GET(exchange, { query }) {
+        const form = formOf(exchange);
         const asked = dataQueryFromUrl(query);
-        const parsed = isPrefetch(exchange) ? withoutEffect(asked) : asked;
-        return deliver(exchange, parsed, writer(parsed), options);
+        await deliver(exchange, isPrefetch(exchange) ? withoutEffect(asked) : asked, form, options);
       },
-      HEAD: (exchange, { query }) => {
+      HEAD(exchange, { query }) {
         // Says what a GET would look like. It fetches nothing, so it can acknowledge nothing.
-        const { contentType } = writerFor(exchange)(dataQueryFromUrl(query));
+        const form = formOf(exchange);
+        const asked = inForm(dataQueryFromUrl(query), form, undefined);
+        // Whether an answer that ends is worth compressing shows only when it is made.
+        const { coding } = encodingFor(exchange.req.headers["accept-encoding"]);
+        const coded = asked.request.follow && coding !== "identity" ? { "content-encoding": coding } : {};
         exchange.answered();
-        exchange.res.writeHead(200, headOf(contentType));
+        exchange.res.writeHead(200, { ...headOf(form, asked), ...coded });
         exchange.res.end();
       },
-      POST: async (exchange) => {
-        const writer = writerFor(exchange);
-        const parsed = dataQueryFromBody(await readJsonObject(exchange, maxBodyBytes));
-        return deliver(exchange, parsed, writer(parsed), options);
-      },
-    },
-    "/data/ack": {
       async POST(exchange) {
-        const request = acknowledgement(await readJsonObject(exchange, maxBodyBytes));
-        const { signal, requestId } = exchange;
-        try {
-          const call = { signal, headers: { "x-request-id": requestId }, timeoutMs: 30_000 };
-          const { changed, positions } = await reader.client.acknowledge(request, call);
-          answerJson(exchange, { changed, positions: positions.map(positionJson) });
-        } catch (error) {
-          throw fromUpstream(error, reader, signal);
-        }
+        const form = formOf(exchange);
+        const asked = dataQueryFromBody(await readJsonObject(exchange, options.maxBodyBytes));
+        await deliver(exchange, asked, form, options);
       },
     },
   };
 }
 
-/** The writer that the Accept header asks for. */
-function writerFor(exchange: Exchange): (query: DataQuery) => DataWriter {
+/** The form that the Accept header asks for. */
+function formOf(exchange: Exchange): Form {
   const accept = exchange.req.headers.accept;
   const type = negotiate(accept, mediaTypes);
-  if (type === undefined) {
-    throw httpError(406, "accept", `"${accept}" cannot be had; ${mediaTypes.join(" and ")} can`);
-  }
-  return type === "application/json"
-    ? () => new JsonDataWriter()
-    : ({ manual }) => new NdjsonDataWriter({ cursorLine: manual });
+  if (type !== undefined) return forms[type];
+  throw httpError(406, "accept", `"${accept}" cannot be had; ${mediaTypes.join(", ")} can`);
 }
 
 /** Whether nobody has asked yet (`Sec-Purpose` of the Fetch standard, and what browsers sent before it). */
@@ -73,49 +61,69 @@ function isPrefetch({ req: { headers } }: Exchange): boolean {
   );
 }
 
-function headOf(contentType: string): Record<string, string> {
-  return { "content-type": contentType, "cache-control": "no-store", vary: "Accept" };
-}
-
-/** Announces the trailer; HTTP/1.0 has none. */
-function trailerOf({ req }: Exchange): Record<string, string> {
-  return req.httpVersion === "1.0" ? {} : { trailer: "Apispool-Cursor" };
-}
-
-async function deliver(exchange: Exchange, query: DataQuery, writer: DataWriter, options: JsonOptions): Promise<void> {
-  const { res, signal, requestId, log } = exchange;
-  const batches = options.delivery.fetch(query.request, {
-    signal,
-    requestId,
-    log,
-    receipt: (how) => exchange.receipt(how),
-  });
-  const begin = (): void => {
-    if (!res.headersSent) res.writeHead(200, { ...headOf(writer.contentType), ...trailerOf(exchange) });
+function headOf(form: Form, { request }: DataQuery): Readonly<Record<string, string>> {
+  if (form === "events") return eventStreamHead;
+  return {
+    "content-type": form === "json" ? JsonDataWriter.contentType : NdjsonDataWriter.contentType,
+    "cache-control": "no-store",
+    vary: "Accept, Accept-Encoding",
+    ...(request.follow ? { "x-accel-buffering": "no" } : {}),
   };
-  // The answer begins with its first text: a fetch that fails before it has anything to say becomes a problem.
-  for await (const batch of batches) {
-    const text = writer.batch(batch);
-    if (text.length === 0) continue;
-    signal.throwIfAborted();
-    begin();
-    await write(exchange, text, options.stallTimeoutMs);
-  }
-  signal.throwIfAborted();
-  begin();
-  res.addTrailers({ "Apispool-Cursor": writer.cursor });
-  end(exchange, writer.end(), options.stallTimeoutMs);
 }
 
-function acknowledgement(body: JsonObject): { reader: string; cursor: string } {
-  const problems: FieldProblem[] = unknownFields(body, ["reader", "cursor"]);
-  const { reader = "", cursor } = body;
-  if (typeof reader !== "string")
-    problems.push({ field: "reader", problem: `is ${shown(reader)}; it must be a string; left out it means default` });
-  if (typeof cursor !== "string" || cursor === "") {
-    const problem = cursor === undefined ? "is missing" : `is ${shown(cursor)}`;
-    problems.push({ field: "cursor", problem: `${problem}; it must be the cursor of an earlier fetch` });
+async function deliver(exchange: Exchange, asked: DataQuery, form: Form, options: JsonOptions): Promise<void> {
+  const { req, signal, requestId, log } = exchange;
+  const { stallTimeoutMs, heartbeatMs, delivery } = options;
+  const encoding = encodingFor(req.headers["accept-encoding"]);
+  const lastEventId = req.headers[lastEventIdHeader]?.toString();
+  const query = inForm(asked, form, lastEventId);
+  const wanted = new Wanted();
+  const batches = named(
+    delivery.fetch(query.request, {
+      signal,
+      requestId,
+      log,
+      receipt: (how) => exchange.receipt(how),
+      confirmWritten: exchange.confirmWritten,
+      wanted: () => wanted.ask(),
+    }),
+    (field) => dataFieldName(field, query, lastEventId),
+  );
+  if (form === "events") {
+    const writer = new EventDataWriter();
+    await serveEvents(exchange, batches, (batch) => writer.batch(batch), {
+      encoding,
+      stallTimeoutMs,
+      heartbeatMs,
+      wanted,
+    });
+    return;
   }
-  if (problems.length > 0) throw invalidArgument(problems);
-  return { reader: String(reader), cursor: String(cursor) };
+  const live = query.request.follow;
+  const writer: DataWriter =
+    form === "json" ? new JsonDataWriter() : new NdjsonDataWriter({ cursorLine: query.manual, follow: live });
+  // HTTP/1.0 has no trailers.
+  const trailer = req.httpVersion === "1.0" ? {} : { trailer: "Apispool-Cursor" };
+  const head = { ...headOf(form, query), ...trailer };
+  const answer = new StreamedAnswer(exchange, { head, encoding, live, stallTimeoutMs });
+  try {
+    // The answer begins with its first text: a fetch that fails before it has anything to say becomes a problem.
+    for await (const batch of batches) {
+      answer.begin();
+      await answer.write(writer.batch(batch));
+    }
+    signal.throwIfAborted();
+    await answer.end(writer.end(), { "Apispool-Cursor": writer.cursor });
+  } finally {
+    answer.close();
+  }
+}
+
+/** The batches, and what goes wrong with the fields named as the client wrote them. */
+async function* named(batches: AsyncGenerator<Batch>, nameOf: (field: string) => string): AsyncGenerator<Batch> {
+  try {
+    yield* batches;
+  } catch (error) {
+    throw renameFields(error, nameOf);
+  }
 }

@@ -5,7 +5,6 @@ import { RecordSplicer } from "./record-splicer.js";
 
 /** The text of an answer to a fetch, batch by batch; nothing is kept between batches but cursor and gaps. */
 export interface DataWriter {
-  readonly contentType: string;
   /** The text for the next batch, as UTF-8; empty where the batch says nothing that has to be said before the end. */
   batch(batch: Batch): Uint8Array;
   /** What is still to be said after the last batch. */
@@ -16,9 +15,9 @@ export interface DataWriter {
 
 /** `{"records":[…],"cursor":"…","gaps":[…]}`, in that order, because cursor and gaps are known last. */
 export class JsonDataWriter implements DataWriter {
-  readonly contentType = "application/json; charset=utf-8";
+  static readonly contentType = "application/json; charset=utf-8";
   readonly #gaps: Gap[] = [];
-  readonly #records = new RecordSplicer({ ndjson: false });
+  readonly #records = new RecordSplicer("list");
   #begun = false;
   cursor = "";
 
@@ -38,31 +37,38 @@ export class JsonDataWriter implements DataWriter {
 
 /**
  * A record a line; a gap is a line `{"gap":{…}}`. The cursor is in the HTTP trailer `Apispool-Cursor`, and only for a
- * client that acknowledges by cursor (ack=manual or ack=<cursor>) also in a last line `{"cursor":"…"}`: in the ordinary
- * case every line is a record.
+ * client that acknowledges by cursor (ack=manual or ack=<cursor>) also in a last line `{"cursor":"…"}`, which on a live tail
+ * stands behind each batch: in the ordinary case every line is a record.
  */
 export class NdjsonDataWriter implements DataWriter {
-  readonly contentType = "application/x-ndjson; charset=utf-8";
+  static readonly contentType = "application/x-ndjson; charset=utf-8";
   readonly #cursorLine: boolean;
-  readonly #records = new RecordSplicer({ ndjson: true });
+  readonly #follow: boolean;
+  readonly #records = new RecordSplicer("lines");
   cursor = "";
 
-  constructor(options: { readonly cursorLine: boolean }) {
+  constructor(options: { readonly cursorLine: boolean; readonly follow: boolean }) {
     this.#cursorLine = options.cursorLine;
+    this.#follow = options.follow;
   }
 
   batch(batch: Batch): Uint8Array {
     this.cursor = batch.cursor;
     const gaps = batch.gaps.map((gap) => `${JSON.stringify({ gap: gapJson(gap) })}\n`);
-    return this.#records.batch(batch, gaps.join(""));
+    return this.#records.batch(batch, gaps.join(""), this.#follow && !batch.empty ? this.#cursorText() : "");
   }
 
   end(): string {
+    return this.#follow ? "" : this.#cursorText();
+  }
+
+  #cursorText(): string {
     return this.#cursorLine ? `${JSON.stringify({ cursor: this.cursor })}\n` : "";
   }
 }
 
-function gapJson(gap: Gap) {
+/** A gap as the JSON API gives it. */
+export function gapJson(gap: Gap) {
   return {
     source: gap.source,
     partition: gap.partition,
@@ -76,4 +82,9 @@ function gapJson(gap: Gap) {
 /** A position as the JSON API gives it. */
 export function positionJson({ source, partition, offset }: Position) {
   return { source, partition, offset: Number(offset) };
+}
+
+/** A count as the JSON API gives it: beyond 2^53 a string. */
+export function countJson(count: bigint): number | string {
+  return count <= Number.MAX_SAFE_INTEGER ? Number(count) : count.toString();
 }

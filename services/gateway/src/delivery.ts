@@ -25,6 +25,8 @@ import { fromUpstream, reasonOfAbort } from "./upstream-error.js";
  * rule the lease upstream sees to the order; a reader service that was killed has forgotten its leases.
  */
 const acknowledgedMs = 5000;
+/** The least time from one acknowledgement of a live tail to its next, in milliseconds. */
+const ACKNOWLEDGE_EVERY_MS = 200;
 
 /** On whose behalf records are fetched. */
 export interface Recipient {
@@ -38,6 +40,8 @@ export interface Recipient {
   receipt(options?: { readonly endless: boolean }): ReleasableReceipt;
   /** The batches handed over so far are with the client; undefined where that cannot be told before the end. */
   confirmWritten?: (() => Promise<boolean>) | undefined;
+  /** Called while a live tail holds its reader, and somebody else would like to have it. */
+  wanted?: (() => void) | undefined;
 }
 
 /**
@@ -59,8 +63,25 @@ export class Delivery {
   fetch(request: FetchUnreadRequest, recipient: Recipient): AsyncGenerator<Batch, void, undefined> {
     const auto = request.ack === AckMode.AUTO || request.ack === AckMode.UNSPECIFIED;
     // A fetch from a cursor commits nothing, and in the other modes the client does it.
-    if (!auto || request.since !== "") return this.#pass(request, recipient);
-    return request.follow ? this.#follow(request, recipient) : this.#lease(request, recipient);
+    if (request.since !== "") return this.#pass(request, recipient);
+    if (request.follow) {
+      const batches = auto ? this.#follow(request, recipient) : this.#pass(request, recipient);
+      return this.#held(batches, nameOf(request), recipient);
+    }
+    return auto ? this.#lease(request, recipient) : this.#pass(request, recipient);
+  }
+
+  /** From its first batch on a live tail holds its reader. */
+  async *#held(batches: AsyncIterable<Batch>, reader: string, { wanted }: Recipient): AsyncGenerator<Batch> {
+    let letGo: (() => void) | undefined;
+    try {
+      for await (const batch of batches) {
+        letGo ??= this.#pending.holding(reader, wanted ?? (() => {}));
+        yield batch;
+      }
+    } finally {
+      letGo?.();
+    }
   }
 
   async *#pass(request: FetchUnreadRequest, recipient: Recipient): AsyncGenerator<Batch, void, undefined> {
@@ -147,22 +168,30 @@ export class Delivery {
     const progress = new FollowProgress(
       (cursor) => this.#acknowledge(reader, cursor, recipient),
       recipient.confirmWritten,
+      () => ACKNOWLEDGE_EVERY_MS,
     );
     this.#pending.track(
       receipt.outcome.then(async (outcome) => {
-        if (outcome === "received") await progress.received();
+        await (outcome === "received" ? progress.received() : progress.end());
         call.close();
       }),
     );
+    let any = false;
     try {
       for (;;) {
         const batch = await call.next();
         if (batch === undefined) return;
         yield batch;
+        any ||= !batch.empty;
         progress.handedOver(batch.cursor);
       }
     } finally {
       call.detach();
+      // Where nothing was delivered nothing has to be known, and the connection is left in peace.
+      if (!any) {
+        receipt.release?.();
+        call.close();
+      }
     }
   }
 

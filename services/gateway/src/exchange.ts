@@ -4,7 +4,7 @@ import type http from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import { requestIdFrom } from "@apispool/common/grpc-server.js";
 import { describeError } from "@apispool/common/errors.js";
-import { http2Receipt } from "@apispool/common/receipt-http2.js";
+import { confirmWritten, http2Receipt } from "@apispool/common/receipt-http2.js";
 import type { Logger } from "@apispool/common/logger.js";
 import { isBlank } from "./envelope.js";
 import { Http1Connection, type ReleasableReceipt } from "./receipt-http1.js";
@@ -88,6 +88,15 @@ export class Exchange {
   /** The HTTP/2 stream; undefined over HTTP/1.1. */
   get stream(): ServerHttp2Stream | undefined {
     return "stream" in this.req ? this.req.stream : undefined;
+  }
+
+  /**
+   * Tells whether the client has what was written so far; undefined over HTTP/1.1, where that cannot be told before the
+   * end.
+   */
+  get confirmWritten(): (() => Promise<boolean>) | undefined {
+    const { stream } = this;
+    return stream === undefined ? undefined : async () => (await confirmWritten(stream)) === "received";
   }
 
   /** What will tell whether the client has the response; to be asked for before its last byte is written. */

@@ -42,6 +42,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
       upstreamHealth,
       maxBodyBytes: config.maxBodyBytes,
       stallTimeoutMs: config.deliveryTimeoutMs,
+      heartbeatMs: config.heartbeatMs,
     }),
     ...consoleRoutes({ files: readConsoleFiles(), stallTimeoutMs: config.deliveryTimeoutMs }),
   });

@@ -251,28 +251,37 @@ describe("the JSON API", () => {
       (await fetch(`${harness.url}/data?ack=manual`, { headers: { accept } })).headers.get("content-type");
     expect(await typeFor("*/*")).toBe("application/json; charset=utf-8");
     expect(await typeFor("application/json;q=0.5, application/x-ndjson")).toBe("application/x-ndjson; charset=utf-8");
-    const live = await fetch(`${harness.url}/data`, { headers: { accept: "text/event-stream" } });
-    expect(live.status).toBe(406);
-    expect((await problemIn(live)).detail).toContain("application/json and application/x-ndjson");
+    const other = await fetch(`${harness.url}/data`, { headers: { accept: "text/csv" } });
+    expect(other.status).toBe(406);
+    expect((await problemIn(other)).detail).toContain("application/json, application/x-ndjson, text/event-stream can");
     expect(harness.reader.requests).toHaveLength(2);
   });
 
   it("is never cached", async () => {
     const response = await fetch(`${harness.url}/data`);
     expect(response.headers.get("cache-control")).toBe("no-store");
-    expect(response.headers.get("vary")).toBe("Accept");
+    expect(response.headers.get("vary")).toBe("Accept, Accept-Encoding");
   });
 
   it("knows its paths and methods", async () => {
     const missing = await problemIn(await fetch(`${harness.url}/wrker`));
     expect(missing).toMatchObject({ status: 404, code: "not_found" });
-    expect(missing.detail).toContain("/worker, /data, /data/ack, /livez, /readyz");
+    expect(missing.detail).toContain(
+      "/worker, /worker/events, /data, /data/ack, /data/seek, /data/readers, /data/readers/{name}, ",
+    );
     const wrong = await fetch(`${harness.url}/data/ack`);
     expect(wrong.headers.get("allow")).toBe("OPTIONS, POST");
     expect(await problemIn(wrong)).toMatchObject({ status: 405 });
     const options = await fetch(`${harness.url}/data`, { method: "OPTIONS" });
     expect([options.status, options.headers.get("allow")]).toEqual([204, "GET, HEAD, OPTIONS, POST"]);
     expect((await fetch(`${harness.url}/livez`)).status).toBe(200);
+    const client = new RawClient({
+      port: harness.port,
+      request: "OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+    });
+    await client.over();
+    expect(client.received.toString()).toMatch(/^HTTP\/1.1 204 [^]*\r\nallow: DELETE, GET, HEAD, OPTIONS, POST\r\n/);
+    client.die();
   });
 
   it("turns an upstream error before the first record into a problem", async () => {

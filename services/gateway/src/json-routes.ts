@@ -3,8 +3,10 @@ import { type CallOptions, Code } from "@connectrpc/connect";
 import { type FieldProblem, invalidArgument, rpcError } from "@apispool/common/errors.js";
 import { dataRoutes } from "./data-routes.js";
 import type { Delivery } from "./delivery.js";
+import { workerEvents } from "./worker-events.js";
 import { readJsonObject, unknownFields, type JsonObject } from "./json-body.js";
 import { shown } from "./json-text.js";
+import { readerRoutes } from "./reader-routes.js";
 import { type Routes, answerJson, answerJsonText } from "./router.js";
 import type { Upstreams } from "./upstream.js";
 import { fromUpstream } from "./upstream-error.js";
@@ -19,6 +21,8 @@ export interface JsonOptions {
   readonly maxBodyBytes: number;
   /** How long a client may take no byte of an answer, in milliseconds. */
   readonly stallTimeoutMs: number;
+  /** How long an event stream may say nothing, in milliseconds. */
+  readonly heartbeatMs: number;
 }
 
 /** How long an answer about the worker may take; Stop waits for a poll under way. In milliseconds. */
@@ -38,7 +42,7 @@ export function jsonRoutes(options: JsonOptions): Routes {
         const call = { signal, headers: { "x-request-id": requestId }, timeoutMs: workerTimeoutMs };
         try {
           const answer = await ingestor.client.getStatus({ sources }, call);
-          answerJson(exchange, { sources: answer.sources.map(workerSource) });
+          await answerJson(exchange, { sources: answer.sources.map(workerSource) });
         } catch (error) {
           throw fromUpstream(error, ingestor, signal);
         }
@@ -53,17 +57,19 @@ export function jsonRoutes(options: JsonOptions): Routes {
             const tried = await Promise.all(
               names.map(async (source) => triedSource(source, await ingestor.client.trySource({ source }, call))),
             );
-            answerJsonText(exchange, `{"sources":[${tried.join(",")}]}`);
+            await answerJsonText(exchange, `{"sources":[${tried.join(",")}]}`);
             return;
           }
           const answer = await ingestor.client[command]({ sources }, call);
-          answerJson(exchange, { sources: answer.sources.map(workerSource) });
+          await answerJson(exchange, { sources: answer.sources.map(workerSource) });
         } catch (error) {
           throw fromUpstream(error, ingestor, signal);
         }
       },
     },
+    "/worker/events": workerEvents(options),
     ...dataRoutes(options),
+    ...readerRoutes(options),
     "/livez": { GET: (exchange) => answerJson(exchange, { status: "alive" }) },
     "/readyz": {
       GET(exchange) {
@@ -107,7 +113,8 @@ export function workerCommand(body: JsonObject): { command: (typeof commands)[nu
   return { command, sources };
 }
 
-function sourcesFromQuery(query: URLSearchParams): string[] {
+/** The query of `/worker` and what is below it; throws INVALID_ARGUMENT. */
+export function sourcesFromQuery(query: URLSearchParams): string[] {
   const unknown = [...new Set(query.keys())].filter((name) => name !== "source");
   if (unknown.length > 0)
     throw invalidArgument(unknown.map((field) => ({ field, problem: "is unknown; known is source" })));

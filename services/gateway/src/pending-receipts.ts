@@ -4,13 +4,25 @@ import type { Receipt } from "@apispool/common/receipt.js";
 /** The responses whose receipt is not known yet, by reader: the next fetch of the reader has to wait for them. */
 export class PendingReceipts {
   readonly #byReader = new Map<string, Set<Receipt>>();
+  readonly #tails = new Map<string, Set<() => void>>();
   readonly #settling = new Set<Promise<void>>();
   /** Acknowledgements under way of what is known to have been received, by reader. */
   readonly #acknowledging = new Map<string, Set<Promise<unknown>>>();
 
-  /** Finds out now what became of this reader's responses. */
+  /** Finds out now what became of this reader's responses, and whether those that hold it have anybody left to go to. */
   nudge(reader: string): void {
     for (const receipt of this.#byReader.get(reader) ?? []) receipt.nudge();
+    for (const wanted of this.#tails.get(reader) ?? []) wanted();
+  }
+
+  /** Keeps a live tail that holds a reader, until it is told to let go of it; `wanted` is called when somebody else comes. */
+  holding(reader: string, wanted: () => void): () => void {
+    const tails = this.#tails.get(reader) ?? new Set();
+    this.#tails.set(reader, tails.add(wanted));
+    return () => {
+      tails.delete(wanted);
+      if (tails.size === 0 && this.#tails.get(reader) === tails) this.#tails.delete(reader);
+    };
   }
 
   nudgeAll(): void {

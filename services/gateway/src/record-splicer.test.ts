@@ -65,8 +65,8 @@ describe("records as JSON straight from the wire format", () => {
     fc.assert(
       fc.property(fc.array(message, { maxLength: 3 }), (messages) => {
         const bytes = messages.map(wire);
-        const lines = new RecordSplicer({ ndjson: true });
-        const list = new RecordSplicer({ ndjson: false });
+        const lines = new RecordSplicer("lines");
+        const list = new RecordSplicer("list");
         const all = bytes.flatMap(plainly);
         expect(bytes.map((one) => lines.batch(new Batch(enveloped(one)), "").toString()).join("")).toBe(
           all.map((line) => `${oneLine(line)}\n`).join(""),
@@ -111,7 +111,7 @@ describe("records as JSON straight from the wire format", () => {
     fc.assert(
       fc.property(fc.array(fc.array(part, { maxLength: 8 }), { maxLength: 3 }), (records) => {
         const bytes = Buffer.from(records.flatMap((parts) => field(0x0a, ...parts.flat())));
-        const lines = new RecordSplicer({ ndjson: true }).batch(new Batch(enveloped(bytes)), "").toString();
+        const lines = new RecordSplicer("lines").batch(new Batch(enveloped(bytes)), "").toString();
         expect(lines).toBe(
           plainly(bytes)
             .map((line) => `${line}\n`)

@@ -46,10 +46,30 @@ const MOST_HEADERS = 32;
 const LAST_SECOND = 253_402_300_799;
 
 /** How records follow each other. */
-export interface Lines {
-  /** Each ends with a line break and has none within; otherwise a comma and a line break stand between them. */
-  readonly ndjson: boolean;
+interface Framing {
+  /** A record has no line break within. */
+  readonly oneLine: boolean;
+  readonly before: Buffer;
+  /** Stands between two records, before the second one's `before`. */
+  readonly between: Buffer;
+  readonly after: Buffer;
+  /** Whether the batches are one list, or each begins anew. */
+  readonly across: boolean;
 }
+
+const framing = (text: readonly [string, string, string], rest: Pick<Framing, "oneLine" | "across">): Framing => {
+  const [before, between, after] = text;
+  return { before: Buffer.from(before), between: Buffer.from(between), after: Buffer.from(after), ...rest };
+};
+
+const framings = {
+  /** The items of a JSON list. */
+  list: framing(["", ",\n", ""], { oneLine: false, across: true }),
+  /** NDJSON: each on a line of its own. */
+  lines: framing(["", "", "\n"], { oneLine: true, across: false }),
+  /** Server-sent events; the last one of a batch is still open, for its `id`. */
+  events: framing(["data: ", "\n", "\n"], { oneLine: true, across: false }),
+};
 
 /**
  * Puts records into JSON text straight from the wire format: an object for each record and text made of its fields cost
@@ -57,37 +77,39 @@ export interface Lines {
  * ordinary is left to it.
  */
 export class RecordSplicer {
-  readonly #ndjson: boolean;
+  readonly #framing: Framing;
   #any = false;
   /** How much longer the last batch became as text; the next one is mostly alike. */
   #growth = 1.2;
 
-  constructor({ ndjson }: Lines) {
-    this.#ndjson = ndjson;
+  constructor(form: keyof typeof framings) {
+    this.#framing = framings[form];
   }
 
-  /** The text for a batch's records, with `head` before it. */
-  batch(batch: Batch, head: string): Buffer {
+  /** The text for a batch's records, with `head` before it and `tail` behind. */
+  batch(batch: Batch, head: string, tail = ""): Buffer {
     const { bytes } = batch;
-    const writer = new JsonWriter(Math.ceil(bytes.length * this.#growth * 1.05) + head.length * 3 + 2 * FRAME);
+    const { oneLine: lines, before, between, after, across } = this.#framing;
+    if (!across) this.#any = false;
+    const around = (head.length + tail.length) * 3 + 2 * FRAME;
+    const writer = new JsonWriter(Math.ceil(bytes.length * this.#growth * 1.05) + around);
     writer.text(head);
     const fields = new Fields(bytes);
     batch.forEachRecord((from, end) => {
       writer.ensure(end - from + FRAME);
-      if (!this.#ndjson && this.#any) {
-        writer.byte(COMMA);
-        writer.byte(LF);
-      }
+      if (this.#any) writer.all(between);
       this.#any = true;
-      if (fields.read(from, end) && !(this.#ndjson && fields.hasLineBreak())) fields.write(writer);
+      writer.all(before);
+      if (fields.read(from, end) && !(lines && fields.hasLineBreak())) fields.write(writer);
       else {
         const plain = recordText(fromBinary(RecordSchema, bytes.subarray(from, end)));
-        writer.text(this.#ndjson ? oneLine(plain) : plain);
+        writer.text(lines ? oneLine(plain) : plain);
         writer.ensure(FRAME);
       }
-      if (this.#ndjson) writer.byte(LF);
+      writer.all(after);
     });
     if (bytes.length > 10 * FRAME) this.#growth = writer.length / bytes.length;
+    writer.text(tail);
     return writer.done();
   }
 }

@@ -1,7 +1,10 @@
-import { describeError } from "@apispool/common/errors.js";
-import { Code } from "@connectrpc/connect";
+import { describeError, invalidArgument } from "@apispool/common/errors.js";
+import { Code, type ConnectError } from "@connectrpc/connect";
+import { encodingFor } from "./accept-encoding.js";
+import { Compressor } from "./compressor.js";
 import type { Exchange, ServerResponse } from "./exchange.js";
-import { httpError, problemOf } from "./problem.js";
+import { type Problem, httpError, problemOf } from "./problem.js";
+import { worthCompressing } from "./streamed-answer.js";
 
 /** What a handler is given beside its exchange. */
 export interface RouteContext {
@@ -35,20 +38,19 @@ export class Router {
 
   async #route(exchange: Exchange): Promise<void> {
     const { path, query } = split(exchange.req.url ?? "");
+    if (path === "*" && exchange.req.method === "OPTIONS") {
+      // RFC 9110, section 9.3.7: it asks for the server as a whole.
+      answerOptions(exchange, this.#allMethods());
+      return;
+    }
     const { methods, name } = this.#find(path);
     if (methods === undefined) {
       throw httpError(404, "path", `"${path}" is unknown; known are ${[...this.#routes.keys()].join(", ")}`);
     }
     const method = exchange.req.method ?? "";
-    const allowed = [
-      ...methods.keys(),
-      ...(methods.has("GET") && !methods.has("HEAD") ? ["HEAD"] : []),
-      "OPTIONS",
-    ].sort();
+    const allowed = allowedOf(methods);
     if (method === "OPTIONS") {
-      exchange.answered();
-      exchange.res.writeHead(204, { allow: allowed.join(", ") });
-      exchange.res.end();
+      answerOptions(exchange, allowed);
       return;
     }
     const route = methods.get(method) ?? (method === "HEAD" ? methods.get("GET") : undefined);
@@ -56,7 +58,13 @@ export class Router {
       const problem = `${method} is not possible on ${path}; possible are ${allowed.join(", ")}`;
       throw httpError(405, "method", problem, { allow: allowed.join(", ") });
     }
+    // Said before anything is done, not after it.
+    encodingFor(exchange.req.headers["accept-encoding"]);
     await route(exchange, { query, name });
+  }
+
+  #allMethods(): string[] {
+    return [...new Set([...this.#routes.values()].flatMap(allowedOf))].sort();
   }
 
   #find(path: string): { methods: ReadonlyMap<string, Route> | undefined; name: string } {
@@ -74,6 +82,17 @@ export class Router {
   }
 }
 
+function allowedOf(methods: ReadonlyMap<string, Route>): string[] {
+  const head = methods.has("GET") && !methods.has("HEAD") ? ["HEAD"] : [];
+  return [...methods.keys(), ...head, "OPTIONS"].sort();
+}
+
+function answerOptions(exchange: Exchange, allowed: readonly string[]): void {
+  exchange.answered();
+  exchange.res.writeHead(204, { allow: allowed.join(", ") });
+  exchange.res.end();
+}
+
 function split(url: string): { path: string; query: URLSearchParams } {
   // A proxy may send the absolute form (RFC 9112, section 3.2.2).
   const local = url.replace(/^https?:\/\/[^/?]*/i, "");
@@ -82,29 +101,60 @@ function split(url: string): { path: string; query: URLSearchParams } {
   return { path: path === "" ? "/" : path, query: new URLSearchParams(mark === -1 ? "" : local.slice(mark + 1)) };
 }
 
-/** Answers with a JSON value. */
-export function answerJson(exchange: Exchange, value: unknown, status = 200): void {
-  answerJsonText(exchange, JSON.stringify(value), status);
+/** Answers with a JSON value, compressed where that is worth it and the client likes it. */
+export async function answerJson(exchange: Exchange, value: unknown): Promise<void> {
+  await answerJsonText(exchange, JSON.stringify(value));
 }
 
 /** As {@link answerJson}, with JSON that is printed already. */
-export function answerJsonText(exchange: Exchange, json: string, status = 200): void {
-  send(exchange, status, "application/json; charset=utf-8", {}, `${json}\n`);
+export async function answerJsonText(exchange: Exchange, json: string): Promise<void> {
+  const { coding, plainToo } = encodingFor(exchange.req.headers["accept-encoding"]);
+  let body = Buffer.from(`${json}\n`);
+  let headers: Record<string, string> = { vary: "Accept-Encoding" };
+  if (coding !== "identity" && (body.length >= worthCompressing || !plainToo)) {
+    const compressor = new Compressor(coding);
+    try {
+      body = Buffer.concat(await compressor.end(body));
+    } finally {
+      compressor.close();
+    }
+    headers = { ...headers, "content-encoding": coding };
+  }
+  if (!exchange.closed) send(exchange, 200, "application/json; charset=utf-8", headers, body);
+}
+
+/** Answers that it is done, and that there is nothing to be said about it. */
+export function answerNothing(exchange: Exchange): void {
+  exchange.answered();
+  exchange.res.writeHead(204, { "cache-control": "no-store" });
+  exchange.res.end();
+}
+
+/** Throws INVALID_ARGUMENT where a path that takes no parameters was given some. */
+export function withoutQuery(query: URLSearchParams): void {
+  const problems = [...new Set(query.keys())].map((field) => ({
+    field,
+    problem: "is unknown; there are no parameters",
+  }));
+  if (problems.length > 0) throw invalidArgument(problems);
 }
 
 /** Answers with a problem; an answer that has begun is cut off so that it cannot be taken for a whole one. */
 export function fail(exchange: Exchange, thrown: unknown): void {
   const { problem, headers, error } = problemOf(thrown, exchange.requestId);
-  if (error.code === Code.Internal || error.code === Code.Unknown) {
-    exchange.log.error({ err: error.cause ?? error }, "request failed");
-  } else if (problem.status >= 500 && problem.status !== 503) {
-    exchange.log.warn(describeError(error));
-  }
+  noteFailure(exchange, problem, error);
   if (exchange.res.headersSent) {
     cutOff(exchange);
     return;
   }
-  send(exchange, problem.status, "application/problem+json", headers, `${JSON.stringify(problem)}\n`);
+  send(exchange, problem.status, "application/problem+json", headers, Buffer.from(`${JSON.stringify(problem)}\n`));
+}
+
+/** Logs a failure that is ours, or that somebody should know of. */
+export function noteFailure({ log }: Exchange, { status }: Problem, error: ConnectError): void {
+  if (error.code === Code.Internal || error.code === Code.Unknown) {
+    log.error({ err: error.cause ?? error }, "request failed");
+  } else if (status >= 500 && status !== 503) log.warn(describeError(error));
 }
 
 function send(
@@ -112,13 +162,13 @@ function send(
   status: number,
   contentType: string,
   headers: Readonly<Record<string, string>>,
-  body: string,
+  body: Buffer,
 ): void {
   const { req, res, stream } = exchange;
   exchange.answered();
   const head: Record<string, string> = {
     "content-type": contentType,
-    "content-length": String(Buffer.byteLength(body)),
+    "content-length": String(body.length),
     "cache-control": "no-store",
     ...headers,
   };

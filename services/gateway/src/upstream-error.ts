@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { describeError, isAbort, rpcError } from "@apispool/common/errors.js";
+import { describeError, invalidArgument, isAbort, reasonOf, reasons, rpcError } from "@apispool/common/errors.js";
+import { BadRequestSchema } from "@apispool/contracts/google/rpc/error_details_pb.js";
 
 /** Which service a call went to. */
 export interface Peer {
@@ -26,6 +27,18 @@ export function fromUpstream(thrown: unknown, peer: Peer, signal?: AbortSignal):
     "SERVICE_UNAVAILABLE",
     `the ${peer.name} at ${peer.address} cannot be reached: ${text}`,
     { cause: thrown, retryAfterMs: 1000, metadata: { service: peer.name, address: peer.address } },
+  );
+}
+
+/** The same error, with the fields that are wrong named as the client wrote them. */
+export function renameFields(thrown: unknown, nameOf: (field: string) => string): unknown {
+  if (!(thrown instanceof ConnectError)) return thrown;
+  const violations = thrown.findDetails(BadRequestSchema).flatMap((bad) => bad.fieldViolations);
+  if (violations.length === 0) return thrown;
+  const problems = violations.map(({ field, description }) => ({ field: nameOf(field), problem: description }));
+  return invalidArgument(
+    problems,
+    reasons.find((reason) => reason === reasonOf(thrown)),
   );
 }
 

@@ -35,11 +35,11 @@ export async function write(exchange: Exchange, chunk: string | Uint8Array, stal
  * Ends an answer. A client that does not take the rest of it within `stallTimeoutMs` is cut off: it would hold its
  * connection, and its reader, for as long as it likes.
  */
-export function end(exchange: Exchange, chunk: string, stallTimeoutMs: number): void {
+export function end(exchange: Exchange, chunk: string | Uint8Array, stallTimeoutMs: number): void {
   const { res, log } = exchange;
   exchange.answered();
   if (exchange.closed) return;
-  if (chunk === "") res.end();
+  if (chunk.length === 0) res.end();
   else res.end(chunk);
   const timer = setTimeout(() => {
     log.debug(stalled(stallTimeoutMs).rawMessage);

@@ -12,6 +12,10 @@ export interface ReaderConfig {
   readonly batchBytes: number;
   /** The most that one request to Kafka brings, which is also what a stream keeps in memory ahead of its client. */
   readonly fetchBytes: number;
+  /** About the most that is kept of the newest records, for all that follow them together. */
+  readonly tailBytes: number;
+  /** How long a live tail waits for Kafka to come back; then it ends with UNAVAILABLE. */
+  readonly outageMs: number;
 }
 
 /** Reads the reader's configuration; problems are collected by the environment's reader. */
@@ -23,5 +27,7 @@ export function readerConfigFromEnv(env: EnvReader): ReaderConfig {
     busyWaitMs: env.durationMs("READER_WAIT", { fallback: 5000, min: 0, max: 60_000 }),
     batchBytes: env.integer("BATCH_BYTES", { fallback: 256 * 1024, min: 1024, max: 3 * 1024 * 1024 }),
     fetchBytes: env.integer("FETCH_BYTES", { fallback: 1024 * 1024, min: 1024, max: 64 * 1024 * 1024 }),
+    tailBytes: env.integer("TAIL_BYTES", { fallback: 4 * 1024 * 1024, min: 64 * 1024, max: 1024 * 1024 * 1024 }),
+    outageMs: env.durationMs("FOLLOW_OUTAGE", { fallback: 30_000, min: 0, max: 600_000 }),
   };
 }

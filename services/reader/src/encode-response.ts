@@ -31,8 +31,27 @@ const HEADER_FRAME = 24;
  * filled and encoded field by field, costs several times as much. What it must give is what protobuf-es would.
  */
 export function encodeResponse(reader: string, chunk: Chunk): { readonly bytes: Buffer; readonly cursor: string } {
+  const { bytes: rest, cursor } = encodeRest(reader, chunk);
+  const writer = new WireWriter(rest.length + mostOf(chunk.runs));
+  writeRuns(writer, chunk.runs);
+  writer.bytes(rest);
+  return { bytes: writer.done(), cursor };
+}
+
+/** The records alone. A message is the records of all its runs, and the rest behind them. */
+export function encodeRecords(runs: readonly Run[]): Buffer {
+  const writer = new WireWriter(mostOf(runs));
+  writeRuns(writer, runs);
+  return writer.done();
+}
+
+/** All but the records. */
+export function encodeRest(
+  reader: string,
+  chunk: Omit<Chunk, "runs">,
+): { readonly bytes: Uint8Array; readonly cursor: string } {
   const cursor = encodeCursor(reader, chunk.places);
-  const rest = toBinary(
+  const bytes = toBinary(
     FetchUnreadResponseSchema,
     create(FetchUnreadResponseSchema, {
       cursor,
@@ -44,14 +63,15 @@ export function encodeResponse(reader: string, chunk: Chunk): { readonly bytes: 
       })),
     }),
   );
-  const writer = new WireWriter(rest.length + mostOf(chunk.runs));
+  return { bytes, cursor };
+}
+
+function writeRuns(writer: WireWriter, runs: readonly Run[]): void {
   const fields = new RecordFields();
-  for (const { source, partition, records } of chunk.runs) {
+  for (const { source, partition, records } of runs) {
     const sourceBytes = Buffer.from(source);
     for (const record of records) writeRecord(writer, fields, record, sourceBytes, partition);
   }
-  writer.bytes(rest);
-  return { bytes: writer.done(), cursor };
 }
 
 /** How many bytes some records take, or a little more, as long as their texts are ASCII. */

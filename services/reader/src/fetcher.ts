@@ -3,27 +3,31 @@ import { describeError } from "@apispool/common/errors.js";
 import type { CallContext } from "@apispool/common/grpc-server.js";
 import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import { confirmWritten, http2Receipt } from "@apispool/common/receipt-http2.js";
-import { GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Acknowledger } from "./acknowledger.js";
 import { type Catalogue, ofSources } from "./catalogue.js";
 import { decodeCursor } from "./cursor.js";
 import { encodeResponse } from "./encode-response.js";
 import type { FetchSpec } from "./fetch-request.js";
-import type { Gap } from "./gap.js";
-import type { HeadWatch } from "./head-watch.js";
+import { type Gap, recreatedGap } from "./gap.js";
 import { type Place, keyOf } from "./place.js";
 import type { Positions } from "./positions.js";
 import type { Session, Sessions } from "./sessions.js";
+import { sharedResponse } from "./shared-response.js";
+import type { Tail } from "./tail.js";
 import { placeInLog } from "./since.js";
 import { type Chunk, unread } from "./unread.js";
 
 /** How long an acknowledgement is tried while Kafka is away, in milliseconds. */
 const ACKNOWLEDGE_MS = 300_000;
+/** How many acknowledgements of live tails Kafka is asked for in a second: with very many, each has to wait longer. */
+const MOST_ACKNOWLEDGEMENTS = 200;
+/** The least time from one acknowledgement of a live tail to its next, in milliseconds. */
+const ACKNOWLEDGE_EVERY_MS = 200;
 
 export interface FetcherOptions {
   readonly log: LogReader;
-  readonly head: HeadWatch;
+  readonly tail: Tail;
   readonly catalogue: Catalogue;
   readonly positions: Positions;
   readonly sessions: Sessions;
@@ -31,6 +35,8 @@ export interface FetcherOptions {
   readonly busyWaitMs: number;
   readonly batchBytes: number;
   readonly fetchBytes: number;
+  /** How long a live tail waits for Kafka to come back, in milliseconds. */
+  readonly outageMs: number;
 }
 
 interface Begin {
@@ -43,6 +49,7 @@ export class Fetcher {
   readonly #options: FetcherOptions;
   /** Fetches that are over but for the evidence that their client has everything. */
   readonly #settling = new Map<Promise<void>, () => void>();
+  #following = 0;
 
   constructor(options: FetcherOptions) {
     this.#options = options;
@@ -55,7 +62,7 @@ export class Fetcher {
     if (spec.ackCursor !== "") await acknowledger.acknowledge(spec.reader, spec.ackCursor, "ack_cursor", signal);
     if (spec.since !== "") {
       for await (const chunk of this.#chunks(await this.#since(spec, signal), spec, signal)) {
-        yield encodeResponse(spec.reader, chunk).bytes;
+        yield sharedResponse(spec.reader, chunk).bytes;
       }
       return;
     }
@@ -70,7 +77,7 @@ export class Fetcher {
     try {
       const begin = await this.#unread(spec, signal);
       if (spec.ack === "auto")
-        yield* spec.follow ? this.#follow(begin, spec, context) : this.#auto(begin, spec, context, held);
+        yield* spec.follow ? this.#follow(begin, spec, context, held) : this.#auto(begin, spec, context, held);
       else yield* this.#byCursor(begin, spec, signal, session);
     } finally {
       held.release();
@@ -88,7 +95,7 @@ export class Fetcher {
     let places: readonly Place[] = [];
     for await (const chunk of this.#chunks(begin, spec, signal)) {
       places = chunk.places;
-      yield encodeResponse(spec.reader, chunk).bytes;
+      yield sharedResponse(spec.reader, chunk).bytes;
     }
     if (spec.ack === "lease") await session.untilAcknowledged(places, spec.leaseMs, signal);
   }
@@ -106,8 +113,6 @@ export class Fetcher {
   /** Has to be called before the stream's last message is written: it listens for how the stream ends. */
   #settle(cursor: string, reader: string, { stream, log }: CallContext, held: Held): void {
     const receipt = http2Receipt(stream);
-    const nudge = (): void => receipt.nudge();
-    held.keep(nudge);
     const settling = receipt.outcome
       .then(async (outcome) => {
         const acknowledge = async () => this.#options.acknowledger.acknowledge(reader, cursor, "cursor");
@@ -117,21 +122,29 @@ export class Fetcher {
       })
       .catch((error: unknown) => {
         log.warn({ reader, err: describeError(error) }, "could not acknowledge; the records will be delivered again");
-      })
-      .finally(() => {
-        this.#settling.delete(settling);
-        held.end();
       });
-    this.#settling.set(settling, nudge);
+    this.#holdUntil(settling, held, () => receipt.nudge());
+  }
+
+  /** Keeps the reader although its stream is over. `nudge` hurries what is waited for. */
+  #holdUntil(settling: Promise<void>, held: Held, nudge = (): void => {}): void {
+    held.keep(nudge);
+    const ended = settling.finally(() => {
+      this.#settling.delete(ended);
+      held.end();
+    });
+    this.#settling.set(ended, nudge);
   }
 
   /** AUTO on a live tail: each batch counts as read once the client has taken it off the connection. */
-  async *#follow(begin: Begin, spec: FetchSpec, context: CallContext): AsyncGenerator<Uint8Array> {
+  async *#follow(begin: Begin, spec: FetchSpec, context: CallContext, held: Held): AsyncGenerator<Uint8Array> {
     const { stream, signal, log } = context;
     const progress = new FollowProgress(
       async (cursor) => {
         try {
-          await this.#options.acknowledger.acknowledge(spec.reader, cursor, "cursor");
+          await retryUnavailable(ACKNOWLEDGE_MS, async () =>
+            this.#options.acknowledger.acknowledge(spec.reader, cursor, "cursor"),
+          );
           return true;
         } catch (error) {
           log.warn({ reader: spec.reader, err: describeError(error) }, "could not acknowledge");
@@ -139,11 +152,24 @@ export class Fetcher {
         }
       },
       async () => (await confirmWritten(stream)) === "received",
+      () => Math.max(ACKNOWLEDGE_EVERY_MS, (this.#following * 1000) / MOST_ACKNOWLEDGEMENTS),
     );
-    for await (const chunk of this.#chunks(begin, spec, signal)) {
-      const { bytes, cursor } = encodeResponse(spec.reader, chunk);
-      yield bytes;
-      if (chunk.places.length > 0) progress.handedOver(cursor);
+    this.#following += 1;
+    let settled = false;
+    try {
+      for await (const chunk of this.#chunks(begin, spec, signal)) {
+        const { bytes, cursor } = sharedResponse(spec.reader, chunk);
+        // A limit was reached: it ends as a fetch that does not follow.
+        settled = chunk.complete && chunk.places.length > 0;
+        if (settled) this.#settle(cursor, spec.reader, context, held);
+        yield bytes;
+        if (chunk.places.length > 0 && !chunk.complete) progress.handedOver(cursor);
+      }
+    } finally {
+      this.#following -= 1;
+      // What the client is known to have counts before anybody else is given the reader; the stream's end waits for nothing.
+      const ending = progress.end();
+      if (!settled) this.#holdUntil(ending, held);
     }
   }
 
@@ -177,41 +203,32 @@ export class Fetcher {
         return standing.get(keyOf(partition)) ?? { ...partition, offset: earliest.get(keyOf(partition)) ?? 0 };
       }
       if (at.topicId === partition.topicId) return { ...partition, offset: at.offset };
-      gaps.push({
-        source: partition.source,
-        partition: partition.partition,
-        fromOffset: at.offset,
-        toOffset: at.offset,
-        reason: GapReason.TOPIC_RECREATED,
-        detail: "the topic was deleted and made again since the cursor was given; it is read from its beginning",
-      });
+      gaps.push(recreatedGap(at));
       return { ...partition, offset: 0 };
     });
     return { places, gaps };
   }
 
   #chunks({ places, gaps }: Begin, spec: FetchSpec, signal: AbortSignal): AsyncGenerator<Chunk, void, undefined> {
-    const { log, head, batchBytes, fetchBytes, catalogue } = this.#options;
+    const { log, tail, batchBytes, fetchBytes, outageMs, catalogue } = this.#options;
+    const { sources } = spec;
     return unread(places, gaps, {
       log,
-      head,
+      tail,
       signal,
       batchBytes,
       fetchBytes,
+      outageMs,
+      sources,
       limit: spec.limit,
       maxBytes: spec.maxBytes,
       waitMs: spec.waitMs,
       follow: spec.follow,
       // What commits nothing has only its cursor to go on from.
       wholeCursor: spec.since !== "",
-      discover: async (known) => {
-        const keys = new Set(known.map(keyOf));
-        const there = await catalogue.partitions(1000);
-        const wanted = spec.sources.length === 0 ? there : there.filter(({ source }) => spec.sources.includes(source));
-        // What was not there when the fetch began is read from its beginning.
-        return wanted
-          .filter((partition) => !keys.has(keyOf(partition)))
-          .map((partition) => ({ ...partition, offset: 0 }));
+      discover: async (maxAgeMs) => {
+        const there = await catalogue.partitions(maxAgeMs);
+        return sources.length === 0 ? there : there.filter(({ source }) => sources.includes(source));
       },
     });
   }

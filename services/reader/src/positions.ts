@@ -1,9 +1,8 @@
-import { GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import type { CommittedOffset, LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Names } from "@apispool/kafka-log/topics.js";
 import type { Catalogue, SourcePartition } from "./catalogue.js";
 import type { CursorPlace } from "./cursor.js";
-import type { Gap } from "./gap.js";
+import { type Gap, recreatedGap } from "./gap.js";
 import { KeyedLock } from "@apispool/common/keyed-lock.js";
 import { type Place, keyOf } from "./place.js";
 
@@ -75,14 +74,7 @@ export class Positions {
       const note = noteOf(found);
       if (note.at !== undefined) lastActivityMs = Math.max(lastActivityMs ?? 0, note.at);
       if (note.topic !== undefined && note.topic !== partition.topicId) {
-        gaps.push({
-          source: partition.source,
-          partition: partition.partition,
-          fromOffset: found.offset,
-          toOffset: found.offset,
-          reason: GapReason.TOPIC_RECREATED,
-          detail: `the topic was deleted and made again; what was not read of the old one, from offset ${found.offset} on, is gone, and the new one is read from its beginning`,
-        });
+        gaps.push(recreatedGap({ ...partition, offset: found.offset }));
         places.push({ ...partition, offset: 0 });
       } else places.push({ ...partition, offset: found.offset });
     }

@@ -4,6 +4,7 @@ import { addService } from "@apispool/common/grpc-server.js";
 import { HealthState } from "@apispool/common/health.js";
 import type { Logger } from "@apispool/common/logger.js";
 import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
+import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";
@@ -11,35 +12,49 @@ import { Acknowledger } from "./acknowledger.js";
 import { Catalogue } from "./catalogue.js";
 import type { ReaderConfig } from "./config.js";
 import { Fetcher } from "./fetcher.js";
-import { HeadWatch } from "./head-watch.js";
 import { keepReadersAlive } from "./keep-alive.js";
 import { Positions } from "./positions.js";
 import { dataReader } from "./service.js";
 import { Sessions } from "./sessions.js";
 import { StandingReport } from "./standing-report.js";
+import { Tail } from "./tail.js";
 
 const HEALTH_CHECK_MS = 2000;
 const BOOT_CHECK_MS = 200;
 /** How long evidence of receipt is waited for at the end, in milliseconds. */
 const SETTLE_MS = 1000;
+/** The most that a poll for new records brings: a client that stops reading keeps one of them in memory. */
+const POLL_BYTES = 512 * 1024;
 
-/** Starts the reader: its gRPC server at once; it is NOT_SERVING while Kafka cannot be reached. */
-export async function startReader(config: ReaderConfig, logger: Logger): Promise<RunningServer> {
+/**
+ * Starts the reader: its gRPC server at once; it is NOT_SERVING while Kafka cannot be reached. Tests look at what it asks
+ * Kafka by a `createLog` of their own.
+ */
+export async function startReader(
+  config: ReaderConfig,
+  logger: Logger,
+  createLog: (settings: KafkaSettings) => LogReader = createLogReader,
+): Promise<RunningServer> {
   const settings: KafkaSettings = { ...config.kafka, log: logger };
   const names = namesFor(settings.topicPrefix);
-  const log = createLogReader(settings);
-  // What waits for new records has a connection of its own: a blocked fetch holds up every other request on one.
-  const headLog = createLogReader(settings);
+  const log = createLog(settings);
+  const tailLog = createLog(settings);
   const probe = createLogReader({ ...settings, retryForMs: 500 });
-  const head = new HeadWatch(headLog, logger);
   const catalogue = new Catalogue(log, names);
   const positions = new Positions(log, names, catalogue);
   const sessions = new Sessions();
   const acknowledger = new Acknowledger(positions, sessions);
-  const { busyWaitMs, batchBytes, fetchBytes } = config;
+  const { busyWaitMs, batchBytes, fetchBytes, tailBytes, outageMs } = config;
+  const tail = new Tail({
+    log: tailLog,
+    logger,
+    keepBytes: tailBytes,
+    pollBytes: Math.min(POLL_BYTES, fetchBytes),
+    pieceBytes: batchBytes / 2,
+  });
   const fetcher = new Fetcher({
     log,
-    head,
+    tail,
     catalogue,
     positions,
     sessions,
@@ -47,6 +62,7 @@ export async function startReader(config: ReaderConfig, logger: Logger): Promise
     busyWaitMs,
     batchBytes,
     fetchBytes,
+    outageMs,
   });
   const report = new StandingReport(log);
   const service = dataReader({ log, fetcher, acknowledger, positions, sessions, report, busyWaitMs });
@@ -92,9 +108,11 @@ export async function startReader(config: ReaderConfig, logger: Logger): Promise
       health.setServing(false);
       await Promise.race([fetcher.settled(), sleep(SETTLE_MS)]);
       await server.stop();
-      await head.close();
+      // What live tails had just been given.
+      await Promise.race([fetcher.settled(), sleep(SETTLE_MS)]);
+      await tail.close();
       await life;
-      await Promise.all([log.close(), headLog.close(), probe.close()]);
+      await Promise.all([log.close(), tailLog.close(), probe.close()]);
     },
   };
 }

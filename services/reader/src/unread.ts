@@ -1,18 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Code } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { rpcError } from "@apispool/common/errors.js";
+import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import type { FetchedPartition, LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
-import type { Gap } from "./gap.js";
-import type { HeadWatch } from "./head-watch.js";
+import { type SourcePartition, ofSources } from "./catalogue.js";
+import { type Gap, recreatedGap } from "./gap.js";
 import { type Place, keyOf, placesByKey } from "./place.js";
+import type { Part } from "./stretch.js";
+import type { Follower, Tail } from "./tail.js";
 
 /** Records of one partition, in offset order. */
 export interface Run {
   readonly source: string;
   readonly partition: number;
   readonly records: readonly StoredRecord[];
+  /** Others are given the very same list. */
+  readonly shared?: boolean;
 }
 
 /** As much as one message of a stream holds. */
@@ -27,7 +32,7 @@ export interface Chunk {
 
 export interface UnreadOptions {
   readonly log: LogReader;
-  readonly head: HeadWatch;
+  readonly tail: Tail;
   readonly signal: AbortSignal;
   /** About the most bytes of a chunk. */
   readonly batchBytes: number;
@@ -43,12 +48,20 @@ export interface UnreadOptions {
   readonly follow: boolean;
   /** Chunks tell every place, not only those that reading has left behind. */
   readonly wholeCursor: boolean;
-  /** Partitions that are there now and were not when the fetch began, with where to begin in them. */
-  readonly discover: (known: readonly Place[]) => Promise<readonly Place[]>;
+  /** How long a live tail waits for Kafka to come back, in milliseconds. */
+  readonly outageMs: number;
+  /** The partitions that there are now, as they were `maxAgeMs` ago at most. */
+  readonly discover: (maxAgeMs: number) => Promise<readonly SourcePartition[]>;
+  /** The sources that were asked for by name; none: all that there are. */
+  readonly sources: readonly string[];
 }
 
 /** How often a live tail and a waiting fetch look for new sources and partitions, in milliseconds. */
 const DISCOVER_MS = 2000;
+/** An answer so old is as good as a new one where somebody else has just asked, in milliseconds. */
+const JUST_ASKED_MS = 100;
+/** A source that is gone for so long, in milliseconds, does not come back by itself. */
+const GONE_MS = 5000;
 /** A fetch that brings nothing although there is something is tried again so often, this many milliseconds apart. */
 const STUCK_TRIES = 200;
 const STUCK_MS = 50;
@@ -67,27 +80,35 @@ export async function* unread(
   options: UnreadOptions,
 ): AsyncGenerator<Chunk, void, undefined> {
   const reading = new Reading(from, gaps, options);
-  await reading.lookAhead();
-  if (options.waitMs > 0 && !options.follow) await reading.awaitFirst(options.waitMs);
-  if (options.follow && reading.atEnd) yield reading.chunk([], false);
-  for (;;) {
-    yield* reading.toEnd();
-    if (!options.follow || reading.exhausted) return;
-    await reading.awaitMore();
+  try {
+    await reading.lookAhead();
+    if (options.waitMs > 0 && !options.follow) await reading.awaitFirst(options.waitMs);
+    if (options.follow && reading.atEnd) yield reading.chunk([], false);
+    for (;;) {
+      yield* reading.toEnd();
+      if (!options.follow || reading.exhausted) return;
+      await reading.awaitMore();
+    }
+  } finally {
+    reading.end();
   }
 }
 
 class Reading {
   readonly #options: UnreadOptions;
+  /** Those that were read from last come last. */
   readonly #places: Map<string, Place>;
   readonly #moved = new Set<string>();
+  /** Where it stood in what is not there any more, and since when that is so. */
+  readonly #gone = new Map<string, { readonly place: Place; readonly since: number }>();
   #gaps: Gap[];
   /** Where reading pauses: the end of each partition when it was last asked for. */
   #ends = new Map<string, number>();
   #left: number;
   #bytesLeft: number;
-  #turn = 0;
-  #fetching: Promise<readonly FetchedPartition[]> | undefined;
+  #fetching: Promise<readonly Part[]> | undefined;
+  #follower: Follower | undefined;
+  #discovered = performance.now();
 
   constructor(from: readonly Place[], gaps: readonly Gap[], options: UnreadOptions) {
     this.#options = options;
@@ -114,10 +135,9 @@ class Reading {
   }
 
   /** Asks for the ends of the log as they are now. */
-  async lookAhead(): Promise<void> {
+  async lookAhead(places: readonly Place[] = [...this.#places.values()]): Promise<void> {
     const { log, signal } = this.#options;
-    const ends = await log.offsetsAt("latest", [...this.#places.values()], signal);
-    this.#ends = new Map(ends.map((end) => [keyOf(end), end.offset]));
+    for (const end of await log.offsetsAt("latest", places, signal)) this.#ends.set(keyOf(end), end.offset);
   }
 
   /** Waits for something to read; new sources count, too. */
@@ -130,28 +150,74 @@ class Reading {
     while (this.atEnd) await this.#pause(DISCOVER_MS);
   }
 
+  /** Nothing more is read. */
+  end(): void {
+    this.#follower?.leave();
+  }
+
   async #pause(mostMs: number): Promise<void> {
-    const { head, signal, discover, wholeCursor } = this.#options;
-    await head.grown([...this.#places.values()], Math.min(mostMs, DISCOVER_MS), signal);
+    const { tail, signal, follow, outageMs } = this.#options;
+    this.#follower ??= tail.follow(follow ? outageMs : 0, signal);
+    const untilDiscovery = this.#discovered + DISCOVER_MS - performance.now();
+    const waited = await this.#follower.wait(this.#places.values(), Math.min(mostMs, untilDiscovery));
     signal.throwIfAborted();
-    for (const place of await discover([...this.#places.values()])) {
-      this.#places.set(keyOf(place), place);
-      if (wholeCursor) this.#moved.add(keyOf(place));
+    for (const place of this.#places.values()) {
+      const end = tail.endOf(place);
+      if (end !== undefined) this.#ends.set(keyOf(place), end);
     }
-    await this.lookAhead();
+    if (waited === "changed") await this.#discover(JUST_ASKED_MS);
+    else if (performance.now() - this.#discovered >= DISCOVER_MS) await this.#discover(DISCOVER_MS / 2);
+  }
+
+  /** Looks for what has come and what has gone; tells whether anything has. */
+  async #discover(maxAgeMs: number): Promise<boolean> {
+    const there = await this.#patiently(async () => this.#options.discover(maxAgeMs));
+    const now = performance.now();
+    this.#discovered = now;
+    const added: Place[] = [];
+    for (const partition of there) {
+      const key = keyOf(partition);
+      const known = this.#places.get(key) ?? this.#gone.get(key)?.place;
+      if (known?.topicId === partition.topicId && this.#places.has(key)) continue;
+      // What was not there when the fetch began is read from its beginning; what had been away, where it was left.
+      const offset = known?.topicId === partition.topicId ? known.offset : 0;
+      if (known !== undefined && known.topicId !== partition.topicId) {
+        this.#gaps.push(recreatedGap(known));
+        this.#moved.add(key);
+      }
+      if (this.#options.wholeCursor) this.#moved.add(key);
+      added.push({ ...partition, offset });
+    }
+    const keys = new Set(there.map(keyOf));
+    const gone = [...this.#places].filter(([key]) => !keys.has(key));
+    for (const [key, place] of gone) {
+      this.#places.delete(key);
+      this.#gone.set(key, { place, since: now });
+    }
+    for (const place of added) {
+      this.#places.set(keyOf(place), place);
+      this.#gone.delete(keyOf(place));
+    }
+    if (added.length > 0) await this.#patiently(async () => this.lookAhead(added));
+    if ([...this.#gone.values()].some(({ since }) => now - since > GONE_MS)) ofSources(there, this.#options.sources);
+    return added.length > 0 || gone.length > 0;
+  }
+
+  /** A live tail outlasts a restart of Kafka; whoever waits for an answer is told. */
+  async #patiently<T>(work: () => Promise<T>): Promise<T> {
+    const { follow, outageMs, signal } = this.#options;
+    return await (follow ? retryUnavailable(outageMs, work, signal) : work());
   }
 
   /**
-   * What is left to be read, `after` some partitions have been read up to other places; begins with another partition
-   * every time, so that none starves another.
+   * What is left to be read, `after` some partitions have been read up to other places; begins with those that were read
+   * from longest ago, so that none starves another.
    */
   #pending(after: readonly Place[] = []): Place[] {
     const ahead = placesByKey(after);
-    const pending = Array.from(this.#places.values(), (place) => ahead.get(keyOf(place)) ?? place).filter(
+    return Array.from(this.#places.values(), (place) => ahead.get(keyOf(place)) ?? place).filter(
       (place) => place.offset !== (this.#ends.get(keyOf(place)) ?? place.offset),
     );
-    const turn = pending.length === 0 ? 0 : this.#turn % pending.length;
-    return [...pending.slice(turn), ...pending.slice(0, turn)];
   }
 
   /** Chunks up to the known ends; complete at the last one of a finite fetch. */
@@ -163,12 +229,15 @@ class Reading {
         return;
       }
       const fetched = await this.#fetched();
+      // What seems to be lost may only be another log of the same name.
+      if (follow && fetched.some(({ outOfRange }) => outOfRange !== undefined) && (await this.#discover(JUST_ASKED_MS)))
+        continue;
       const taken = this.#take(fetched);
       stuck = taken.progress ? 0 : stuck + 1;
       if (stuck > STUCK_TRIES) throw stuckError();
       if (!taken.progress) await sleep(STUCK_MS, undefined, { signal: this.#options.signal });
       const pending = this.exhausted ? [] : this.#pending(taken.after);
-      if (pending.length > 0) this.#prefetch(pending);
+      if (pending.length > 0) this.#fetchAhead(pending);
       for (const [i, piece] of taken.pieces.entries()) {
         const last = i === taken.pieces.length - 1;
         this.#move(last ? taken.after : piece.places);
@@ -196,33 +265,51 @@ class Reading {
     }
   }
 
-  #prefetch(pending: readonly Place[]): void {
+  #fetchAhead(pending: readonly Place[]): void {
+    // What is at hand need not be held.
+    if (this.#options.tail.read(pending, 1).missing.length === 0) return;
     this.#fetching = this.#fetch(pending);
     // Whoever awaits it hears of it; nobody may.
     this.#fetching.catch(() => undefined);
   }
 
-  async #fetched(): Promise<readonly FetchedPartition[]> {
-    const fetching = this.#fetching ?? this.#fetch(this.#pending());
+  async #fetched(): Promise<readonly Part[]> {
+    const { follow, signal } = this.#options;
+    const fetching = this.#fetching;
     this.#fetching = undefined;
-    return await fetching;
+    try {
+      if (fetching !== undefined) return await fetching;
+      return await this.#fetch(this.#pending());
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!follow) throw error;
+      // It may be gone for good; what has not been found after some tries is an error all the same.
+      if (error instanceof ConnectError && error.code === Code.NotFound) {
+        await this.#discover(JUST_ASKED_MS);
+        return [];
+      }
+      return await this.#patiently(async () => this.#fetch(this.#pending()));
+    }
   }
 
-  async #fetch(pending: readonly Place[]): Promise<readonly FetchedPartition[]> {
-    const { log, signal, fetchBytes, limit } = this.#options;
-    this.#turn += 1;
+  /** What is at hand already, and from Kafka what is not. */
+  async #fetch(pending: readonly Place[]): Promise<readonly Part[]> {
+    const { tail, log, signal, batchBytes, fetchBytes, limit } = this.#options;
+    const { parts, missing } = tail.read(pending, batchBytes);
+    if (missing.length === 0) return parts;
     // A small limit needs no large fetch; the broker gives one batch at least.
     const enough = limit < 100 ? Math.min(fetchBytes, 64 * 1024) : fetchBytes;
-    return await log.fetch(pending, {
+    const fetched = await log.fetch(missing, {
       maxBytes: enough,
-      maxBytesPerPartition: Math.max(64 * 1024, Math.ceil(enough / Math.min(pending.length, 4))),
+      maxBytesPerPartition: Math.max(64 * 1024, Math.ceil(enough / Math.min(missing.length, 4))),
       maxWaitMs: 0,
       signal,
     });
+    return [...parts, ...fetched];
   }
 
   /** Cuts what was fetched into pieces for one chunk each, and keeps to the limits. */
-  #take(fetched: readonly FetchedPartition[]): {
+  #take(fetched: readonly Part[]): {
     readonly pieces: readonly { readonly runs: readonly Run[]; readonly places: readonly Place[] }[];
     /** Where reading goes on after all pieces. */
     readonly after: readonly Place[];
@@ -233,13 +320,31 @@ class Reading {
     let piece: { runs: Run[]; places: Place[] } | undefined;
     let bytes = 0;
     let count = 0;
+    const close = (): void => {
+      if (piece !== undefined) pieces.push(piece);
+      piece = undefined;
+      bytes = 0;
+      count = 0;
+    };
     for (const answer of fetched) {
       const place = this.#places.get(keyOf(answer));
       if (place === undefined) continue;
       this.#noteGaps(place, answer);
+      const { records, sharedBytes } = answer;
+      if (sharedBytes !== undefined && this.#unlimited) {
+        // Kept whole, so that everybody is given the same.
+        const more = sharedBytes + records.length * OVERHEAD_BYTES;
+        if (bytes > 0 && bytes + more > this.#options.batchBytes) close();
+        if (records.length > 0) piece ??= { runs: [], places: [] };
+        if (piece !== undefined) this.#add(piece, place, records, true);
+        bytes += more;
+        count += records.length;
+        this.#passed(place, answer.nextOffset, after);
+        continue;
+      }
       let from = 0;
       let cut: number | undefined;
-      for (const [i, record] of answer.records.entries()) {
+      for (const [i, record] of records.entries()) {
         const size = sizeOf(record);
         if (this.#left <= 0 || this.#bytesLeft <= 0 || (size > this.#bytesLeft && this.#begun(i, piece))) {
           this.#bytesLeft = 0;
@@ -252,28 +357,21 @@ class Reading {
         count += 1;
         if (bytes >= this.#options.batchBytes || count >= MOST_RECORDS) {
           piece ??= { runs: [], places: [] };
-          this.#add(piece, place, answer.records.slice(from, i + 1));
-          pieces.push(piece);
+          this.#add(piece, place, records.slice(from, i + 1));
           from = i + 1;
-          piece = undefined;
-          bytes = 0;
-          count = 0;
+          close();
         }
       }
-      const until = cut ?? answer.records.length;
+      const until = cut ?? records.length;
       if (until > from) {
         piece ??= { runs: [], places: [] };
-        this.#add(piece, place, answer.records.slice(from, until));
+        this.#add(piece, place, records.slice(from, until));
       }
-      const stoppedAt: number =
-        cut === undefined ? answer.nextOffset : (answer.records[cut]?.offset ?? answer.nextOffset);
-      after.push({ ...place, offset: stoppedAt });
-      // What came in since the end was asked for is given as well; the partition is done then.
-      const key = keyOf(place);
-      if (stoppedAt > (this.#ends.get(key) ?? 0)) this.#ends.set(key, stoppedAt);
+      const stoppedAt = cut === undefined ? answer.nextOffset : (records[cut]?.offset ?? answer.nextOffset);
+      this.#passed(place, stoppedAt, after);
       if (cut !== undefined) break;
     }
-    if (piece !== undefined) pieces.push(piece);
+    close();
     const progress = after.some((place) => place.offset !== this.#places.get(keyOf(place))?.offset);
     return { pieces, after, progress };
   }
@@ -283,10 +381,26 @@ class Reading {
     return index > 0 || piece !== undefined || this.#bytesLeft < this.#options.maxBytes;
   }
 
-  #add(piece: { runs: Run[]; places: Place[] }, place: Place, records: readonly StoredRecord[]): void {
+  get #unlimited(): boolean {
+    return this.#left === Number.POSITIVE_INFINITY && this.#bytesLeft === Number.POSITIVE_INFINITY;
+  }
+
+  /** A partition is read up to an offset. */
+  #passed(place: Place, offset: number, after: Place[]): void {
+    const key = keyOf(place);
+    after.push({ ...place, offset });
+    // What came in since the end was asked for is given as well; the partition is done then.
+    if (offset > (this.#ends.get(key) ?? 0)) this.#ends.set(key, offset);
+    if (offset === place.offset) return;
+    // It is the others' turn now.
+    this.#places.delete(key);
+    this.#places.set(key, place);
+  }
+
+  #add(piece: { runs: Run[]; places: Place[] }, place: Place, records: readonly StoredRecord[], shared = false): void {
     const last = records.at(-1);
     if (last === undefined) return;
-    piece.runs.push({ source: place.source, partition: place.partition, records });
+    piece.runs.push({ source: place.source, partition: place.partition, records, shared });
     piece.places.push({ ...place, offset: last.offset + 1 });
   }
 

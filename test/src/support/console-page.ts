@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
+import { startBrowser } from "./browser.js";
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -23,6 +24,11 @@ export interface ConsolePage {
   readonly complaints: string[];
   /** Every address that was asked for. */
   readonly requests: string[];
+}
+
+/** A real browser, with all of Playwright's API. */
+export async function launchBrowser(executablePath: string): Promise<Browser> {
+  return (await startBrowser(executablePath)) as unknown as Browser;
 }
 
 export async function openConsole(browser: Browser, url: string, look: Look = "light"): Promise<ConsolePage> {

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { create } from "@bufbuild/protobuf";
+import { type MessageInitShape, create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import {
   AckMode,
   DataReader,
   type FetchUnreadRequest,
   FetchUnreadResponseSchema,
+  type GapSchema,
+  type SeekRequest,
 } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { RecordSchema } from "@apispool/contracts/apispool/v1/record_pb.js";
 import { ActualState, DesiredState, WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
@@ -34,6 +36,9 @@ export class FakeReader {
   failAfter: { records: number; error: unknown } | undefined;
   /** Sends a batch of nothing before the first. */
   emptyFirst = false;
+  /** What the next batch says of gaps. */
+  readonly gaps: MessageInitShape<typeof GapSchema>[] = [];
+  readonly seeks: SeekRequest[] = [];
   /** How many records have been handed to grpc-js. */
   sent = 0;
   /** How many fetches hold a reader now. */
@@ -71,25 +76,47 @@ export class FakeReader {
   }
 
   #implementation(): Implementation<(typeof DataReader)["method"]> {
-    const later = (): never => {
-      throw rpcError(Code.Unimplemented, "NOT_IMPLEMENTED", "not here");
+    const known = (name: string): number => {
+      const position = this.positions.get(name);
+      if (position === undefined) throw rpcError(Code.NotFound, "UNKNOWN_READER", `there is no reader "${name}"`);
+      return position;
     };
+    const reader = (name: string, position: number) => ({
+      name,
+      positions: [{ source: "quakes", partition: 0, offset: BigInt(position) }],
+      unread: BigInt(this.log.length - position),
+      ...(this.log.length > position ? { oldestUnreadAt: { seconds: 1_700_000_000n, nanos: 0 } } : {}),
+    });
     return {
       fetchUnread: (request, context) => this.#fetch(request, context),
       acknowledge: ({ reader, cursor }) => {
         this.acknowledged.push(cursor);
         return this.#acknowledge(reader === "" ? "default" : reader, cursor);
       },
-      seek: later,
-      getReader: later,
-      listReaders: later,
-      deleteReader: later,
+      seek: (request) => {
+        this.seeks.push(request);
+        const { to, reader: name } = request;
+        const offset = to.case === "cursor" ? offsetOf(to.value, "cursor") : to.case === "latest" ? this.log.length : 0;
+        if (to.case === "offsets" && to.value.positions.some((position) => position.source !== "quakes")) {
+          throw invalidArgument([{ field: "offsets.positions[0]", problem: "there is no such source" }]);
+        }
+        this.positions.set(name === "" ? "default" : name, offset);
+        return { positions: [{ source: "quakes", partition: 0, offset: BigInt(offset) }] };
+      },
+      getReader: ({ reader: name }) => ({ reader: reader(name, known(name)) }),
+      listReaders: () => ({
+        readers: [...this.positions.keys()].sort().map((name) => reader(name, this.positionOf(name))),
+      }),
+      deleteReader: ({ reader: name }) => {
+        known(name);
+        this.positions.delete(name);
+        return {};
+      },
     };
   }
 
-  #acknowledge(reader: string, cursor: string) {
-    const offset = Number(/^c(\d+)$/.exec(cursor)?.[1] ?? Number.NaN);
-    if (Number.isNaN(offset)) throw invalidArgument([{ field: "cursor", problem: "is damaged" }], "INVALID_CURSOR");
+  #acknowledge(reader: string, cursor: string, field = "cursor") {
+    const offset = offsetOf(cursor, field);
     const changed = offset > this.positionOf(reader);
     if (changed) this.positions.set(reader, offset);
     for (const wakeUp of this.#wakeUps) wakeUp();
@@ -100,7 +127,7 @@ export class FakeReader {
     this.requests.push(request);
     this.contexts.push(context);
     const reader = request.reader === "" ? "default" : request.reader;
-    if (request.ackCursor !== "") this.#acknowledge(reader, request.ackCursor);
+    if (request.ackCursor !== "") this.#acknowledge(reader, request.ackCursor, "ack_cursor");
     const unlock = request.since === "" ? await this.#lock(reader, context.signal) : () => {};
     this.held += 1;
     try {
@@ -112,7 +139,7 @@ export class FakeReader {
   }
 
   async *#deliver(reader: string, request: FetchUnreadRequest, { signal }: CallContext) {
-    let at = request.since === "" ? this.positionOf(reader) : Number(request.since.slice(1));
+    let at = request.since === "" ? this.positionOf(reader) : offsetOf(request.since, "since");
     const waitMs = Number(request.wait?.seconds ?? 0) * 1000 + (request.wait?.nanos ?? 0) / 1e6;
     const until = performance.now() + waitMs;
     // Other changes wake it too; only a record or the end of the time ends the wait.
@@ -132,6 +159,7 @@ export class FakeReader {
       this.sent += at - from;
       const complete = !request.follow && (at >= this.log.length || left === 0);
       yield create(FetchUnreadResponseSchema, {
+        gaps: this.gaps.splice(0),
         records: this.log.slice(from, at).map((json, index) => recordOf(json, from + index)),
         cursor: `c${at}`,
         complete,
@@ -173,6 +201,12 @@ export class FakeReader {
   }
 }
 
+function offsetOf(cursor: string, field: string): number {
+  const offset = Number(/^c(\d+)$/.exec(cursor)?.[1] ?? Number.NaN);
+  if (Number.isNaN(offset)) throw invalidArgument([{ field, problem: "is damaged" }], "INVALID_CURSOR");
+  return offset;
+}
+
 function recordOf(json: string, offset: number) {
   return create(RecordSchema, {
     source: "quakes",
@@ -187,6 +221,9 @@ function recordOf(json: string, offset: number) {
 /** A WorkerControl of one source. */
 export class FakeIngestor {
   started = false;
+  /** Ends the streams of WatchStatus with it. */
+  failWatch: ((error: unknown) => void) | undefined;
+  #changed: (() => void) | undefined;
   readonly contexts: CallContext[] = [];
   server: RunningServer | undefined;
   health = new HealthState([WorkerControl.typeName]);
@@ -230,7 +267,21 @@ export class FakeIngestor {
     }
     const changed = this.started !== started;
     this.started = started;
+    this.#changed?.();
     return { sources: [this.#status(changed)] };
+  }
+
+  async *#watch(sources: readonly string[], { signal }: CallContext) {
+    const unknown = sources.find((source) => source !== "quakes");
+    if (unknown !== undefined) throw rpcError(Code.NotFound, "UNKNOWN_SOURCE", `no source "${unknown}"`);
+    for (;;) {
+      yield { sources: [this.#status(false)] };
+      await new Promise<void>((resolve, reject) => {
+        this.#changed = resolve;
+        this.failWatch = reject;
+        signal.addEventListener("abort", () => reject(signal.reason as Error));
+      });
+    }
   }
 
   #implementation(): Implementation<(typeof WorkerControl)["method"]> {
@@ -238,10 +289,7 @@ export class FakeIngestor {
       start: ({ sources }, context) => this.#set(true, sources, context),
       stop: ({ sources }, context) => this.#set(false, sources, context),
       getStatus: () => ({ sources: [this.#status(false)] }),
-      watchStatus: async function* (this: void, _request, { signal }) {
-        yield { sources: [] };
-        await sleep(300_000, undefined, { signal });
-      },
+      watchStatus: ({ sources }, context) => this.#watch(sources, context),
       trySource: ({ source, maxPages, maxRecords }, context) => {
         this.contexts.push(context);
         if (source !== "quakes") throw rpcError(Code.NotFound, "UNKNOWN_SOURCE", `no source "${source}"`);

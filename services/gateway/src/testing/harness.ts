@@ -24,6 +24,7 @@ export class Harness {
         deliveryTimeoutMs: 30_000,
         deliveryIdleMs: 1000,
         idleTimeoutMs: 65_000,
+        heartbeatMs: 15_000,
         headersTimeoutMs: 10_000,
         maxBodyBytes: 1024 * 1024,
         maxConnections: 1000,

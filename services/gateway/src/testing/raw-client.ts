@@ -114,8 +114,8 @@ export function http2Request(fields: Readonly<Record<string, string>>, body?: Ui
 }
 
 /** A GET over HTTP/2. */
-export function http2Get(path: string): Buffer {
-  return http2Request({ ":method": "GET", ":scheme": "http", ":path": path, ":authority": "127.0.0.1" });
+export function http2Get(path: string, headers: Readonly<Record<string, string>> = {}): Buffer {
+  return http2Request({ ":method": "GET", ":scheme": "http", ":path": path, ":authority": "127.0.0.1", ...headers });
 }
 
 /** The answer to the server's first PING; undefined while there is none. */

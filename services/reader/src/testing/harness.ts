@@ -11,6 +11,7 @@ import {
 import type { Record as DataRecord } from "@apispool/contracts/apispool/v1/record_pb.js";
 import { silentLogger } from "@apispool/common/logger.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
+import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { ensureTopics, keptForEver } from "@apispool/kafka-log/ensure-topics.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
 import { namesFor, recordHeaders } from "@apispool/kafka-log/topics.js";
@@ -47,7 +48,7 @@ export class Harness {
     this.client = this.connect(0);
   }
 
-  static async start(config: Partial<ReaderConfig> = {}): Promise<Harness> {
+  static async start(config: Partial<ReaderConfig> = {}, createLog = createLogReader): Promise<Harness> {
     const harness = new Harness();
     const server = await startReader(
       {
@@ -56,9 +57,12 @@ export class Harness {
         busyWaitMs: 5000,
         batchBytes: 256 * 1024,
         fetchBytes: 2 * 1024 * 1024,
+        tailBytes: 4 * 1024 * 1024,
+        outageMs: 30_000,
         ...config,
       },
       silentLogger,
+      createLog,
     );
     harness.server = server;
     harness.client = harness.connect(server.port);
@@ -87,7 +91,11 @@ export class Harness {
   }
 
   /** Writes records as the ingestor does: in a transaction, numbered, JSON with CloudEvents headers. */
-  async write(source: string, values: readonly string[], { partition = 0, abort = false } = {}): Promise<void> {
+  async write(
+    source: string,
+    values: readonly string[],
+    { partition = 0, abort = false, perSend = 1000 } = {},
+  ): Promise<void> {
     const topic = this.names.records(source);
     const producer = this.kafka.producer({
       transactionalId: `${this.prefix}.${source}.${partition}.${randomBytes(3).toString("hex")}`,
@@ -110,8 +118,8 @@ export class Harness {
         [recordHeaders.hash]: "0",
       },
     }));
-    for (let from = 0; from < messages.length; from += 1000) {
-      await transaction.send({ topic, messages: messages.slice(from, from + 1000) });
+    for (let from = 0; from < messages.length; from += perSend) {
+      await transaction.send({ topic, messages: messages.slice(from, from + perSend) });
     }
     if (abort) await transaction.abort();
     else {

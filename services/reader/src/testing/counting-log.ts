@@ -1,0 +1,54 @@
+import type { FetchedPartition, LogReader } from "@apispool/kafka-log/log-reader.js";
+import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
+import type { KafkaSettings } from "@apispool/kafka-log/settings.js";
+
+/** What a reader service asked Kafka for. */
+export class KafkaCount {
+  /** Fetches that Kafka answered at once: those of a single client. */
+  fetches = 0;
+  /** Fetches that Kafka held back until there was something, and brought something. */
+  polls = 0;
+  /** Questions for offsets. */
+  offsets = 0;
+  /** Commits of positions. */
+  commits = 0;
+  /** Bytes of values that came. */
+  bytes = 0;
+
+  reset(): void {
+    Object.assign(this, { fetches: 0, polls: 0, offsets: 0, commits: 0, bytes: 0 });
+  }
+
+  /** For startReader: the real thing, counted. */
+  readonly createLog = (settings: KafkaSettings): LogReader => {
+    const log = createLogReader(settings);
+    const answered = (answers: readonly FetchedPartition[], poll: boolean): void => {
+      const records = answers.flatMap((answer) => answer.records);
+      this.bytes += records.reduce((sum, { valueLength }) => sum + Math.max(0, valueLength), 0);
+      if (!poll) this.fetches += 1;
+      else if (records.length > 0) this.polls += 1;
+    };
+    return {
+      topics: (...args) => log.topics(...args),
+      leadersOf: (...args) => log.leadersOf(...args),
+      async fetch(positions, options) {
+        const answers = await log.fetch(positions, options);
+        answered(answers, options.maxWaitMs > 0);
+        return answers;
+      },
+      offsetsAt: (...args) => {
+        this.offsets += 1;
+        return log.offsetsAt(...args);
+      },
+      committed: (...args) => log.committed(...args),
+      commit: (...args) => {
+        this.commits += 1;
+        return log.commit(...args);
+      },
+      groups: (...args) => log.groups(...args),
+      deleteGroup: (...args) => log.deleteGroup(...args),
+      ping: (...args) => log.ping(...args),
+      close: () => log.close(),
+    };
+  };
+}
