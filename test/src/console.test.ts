@@ -268,6 +268,24 @@ sources:
     expect((await reader.listReaders({})).readers.map(({ name }) => name)).not.toContain("loader");
   });
 
+  it("shows what could not become a record, with the reason and the bytes", async () => {
+    const { page } = await show("#/dead-letters?source=payments");
+    await page.getByText("None. Everything that came became a record.").waitFor();
+    await page.getByLabel("Source").selectOption("");
+    const letter = '{"order":"ord-1","state":"lost","carrier":"Polar Post"}';
+    shipments.add(letter);
+    const card = page.locator(".card.letter");
+    await card.getByText(/no id/).waitFor();
+    await card.getByText("Raw bytes").click();
+    expect(await card.locator("pre").innerText()).toBe(letter);
+    await page.getByRole("link", { name: "Sources" }).click();
+    await page.locator("[data-source=shipments]").getByRole("link", { name: "1", exact: true }).click();
+    await page.getByRole("heading", { name: "Dead letters" }).waitFor();
+    expect(await page.getByLabel("Source").inputValue()).toBe("shipments");
+    const answer = await fetch(`${stack.gatewayUrl}/worker/dead-letters?source=shipments`);
+    expect(await answer.json()).toMatchObject({ deadLetters: [{ source: "shipments", raw: letter }], more: false });
+  });
+
   it("says that the gateway is gone, goes on by itself when it is back, and has missed nothing", async () => {
     const { page } = await show("#/records");
     const [id = ""] = newOrders(1);
@@ -314,6 +332,15 @@ sources:
 
   describe("for everybody", () => {
     beforeAll(async () => {
+      payments.fail({ status: 503, body: '{"error":"the ledger is being rebuilt"}' });
+      await worker.start({});
+      // Some that cannot become records.
+      shipments.add(
+        '{"order":"ord-1004","state":"unknown","carrier":"Polar Post"}',
+        '{"id":{"no":1},"order":"ord-1005"}',
+      );
+      newOrders(9);
+      await eventually(async () => expect(await written("orders")).toBeGreaterThanOrEqual(9n));
       await getData(stack.gatewayUrl, "reader=dashboard");
       await getData(stack.gatewayUrl, "reader=warehouse.loader&source=orders&limit=2");
       await getData(stack.gatewayUrl, "reader=billing-export&source=payments");
@@ -352,6 +379,11 @@ sources:
         await page.getByRole("button", { name: "Delete dashboard" }).click();
         await page.getByRole("dialog").waitFor();
         await check("delete");
+        await page.keyboard.press("Escape");
+        await page.getByRole("link", { name: "Dead letters" }).click();
+        await page.locator(".card.letter").first().getByText("Raw bytes").click();
+        await page.locator(".card.letter pre").waitFor();
+        await check("dead-letters");
 
         async function check(view: string): Promise<void> {
           await picture(page, `${view}-${look}`);

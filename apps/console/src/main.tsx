@@ -1,6 +1,7 @@
 import { render } from "preact";
 import { App } from "./app.js";
 import { startClock } from "./state/clock.js";
+import { watchDeadLetters } from "./state/dead-letters.js";
 import { watchLink } from "./state/link.js";
 import { watchReaders } from "./state/readers.js";
 import { watchRoute } from "./state/route.js";
@@ -12,6 +13,7 @@ watchRoute();
 watchSources();
 watchTail();
 watchReaders();
+watchDeadLetters();
 void watchLink();
 
 const root = document.querySelector("#app");

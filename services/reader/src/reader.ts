@@ -11,6 +11,7 @@ import { namesFor } from "@apispool/kafka-log/topics.js";
 import { Acknowledger } from "./acknowledger.js";
 import { Catalogue } from "./catalogue.js";
 import type { ReaderConfig } from "./config.js";
+import { DeadLetters } from "./dead-letters.js";
 import { Fetcher } from "./fetcher.js";
 import { keepReadersAlive } from "./keep-alive.js";
 import { Positions } from "./positions.js";
@@ -65,7 +66,8 @@ export async function startReader(
     outageMs,
   });
   const report = new StandingReport(log);
-  const service = dataReader({ log, fetcher, acknowledger, positions, sessions, report, busyWaitMs });
+  const deadLetters = new DeadLetters(log, names);
+  const service = dataReader({ log, fetcher, acknowledger, positions, sessions, report, deadLetters, busyWaitMs });
   const health = new HealthState([DataReader.typeName]);
   const server = await startGrpcService({
     log: logger,

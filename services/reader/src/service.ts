@@ -4,6 +4,7 @@ import { invalidArgument, rpcError } from "@apispool/common/errors.js";
 import type { Implementation } from "@apispool/common/grpc-server.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Acknowledger } from "./acknowledger.js";
+import type { DeadLetters } from "./dead-letters.js";
 import { fetchSpec } from "./fetch-request.js";
 import type { Fetcher } from "./fetcher.js";
 import type { Positions } from "./positions.js";
@@ -19,6 +20,7 @@ export interface DataReaderOptions {
   readonly positions: Positions;
   readonly sessions: Sessions;
   readonly report: StandingReport;
+  readonly deadLetters: DeadLetters;
   readonly busyWaitMs: number;
 }
 
@@ -27,7 +29,7 @@ const AT_A_TIME = 8;
 
 /** The DataReader service. */
 export function dataReader(options: DataReaderOptions): Implementation<(typeof DataReader)["method"]> {
-  const { log, fetcher, acknowledger, positions, sessions, report, busyWaitMs } = options;
+  const { log, fetcher, acknowledger, positions, sessions, report, deadLetters, busyWaitMs } = options;
   return {
     fetchUnread: (request, context) =>
       // What is in its wire form already is sent as it is.
@@ -69,6 +71,7 @@ export function dataReader(options: DataReaderOptions): Implementation<(typeof D
       }
       return { readers };
     },
+    listDeadLetters: async (request, { signal }) => deadLetters.list(request, signal),
     async deleteReader(request, { signal, requestId }) {
       if (request.reader === "") {
         throw invalidArgument([{ field: "reader", problem: 'is missing; it must be named, be it "default"' }]);

@@ -23,12 +23,7 @@ export function grpcurl(address: Address, method: string, request: object = {}):
   return ["grpcurl", ...(protocol === "https:" ? [] : ["-plaintext"]), ...data, host, method].map(quote).join(" ");
 }
 
-/** The same call by curl, in Connect's JSON; for methods that answer once. */
-export function connectCall(address: Address, method: string, request: object = {}): string {
-  return curlPost(address, `/${method}`, request);
-}
-
-/** A GET of a path with query parameters; empty ones are left out. */
+/** A GET (unless the options say otherwise) of a path with query parameters; empty ones are left out. */
 export function curlGet(
   address: Address,
   path: string,

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { GapReason, GapSchema } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { RecordSchema } from "@apispool/contracts/apispool/v1/record_pb.js";
 import { describe, expect, it } from "@jest/globals";
@@ -31,6 +32,18 @@ describe("the tail", () => {
     const tail = addBatch(addBatch(emptyTail, records(0, 2), []), records(2, 2), []);
     expect(tail.entries.map(idOf)).toEqual(["id-3", "id-2", "id-1", "id-0"]);
     expect(tail.received).toBe(4);
+  });
+
+  it("puts what comes at once from several topics in the order of its times", () => {
+    const at = (offset: number, ms: number, source: string) =>
+      create(RecordSchema, {
+        source,
+        id: `${source}${offset}`,
+        offset: BigInt(offset),
+        ingestedAt: timestampFromMs(ms),
+      });
+    const tail = addBatch(emptyTail, [at(0, 10, "a"), at(1, 30, "a"), at(2, 30, "a"), at(0, 20, "b")], []);
+    expect(tail.entries.map(idOf)).toEqual(["a2", "a1", "b0", "a0"]);
   });
 
   it("keeps so many and no more, however many come at once", () => {

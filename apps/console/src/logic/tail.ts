@@ -1,5 +1,6 @@
 import type { Gap } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import type { Record as DataRecord } from "@apispool/contracts/apispool/v1/record_pb.js";
+import { msOf } from "./format.js";
 
 /** The most entries that are kept; older ones make room. */
 export const mostEntries = 500;
@@ -32,9 +33,15 @@ export function addBatch(tail: Tail, records: readonly DataRecord[], gaps: reado
       gap,
     })),
     // Only those that will be kept are worth an entry.
-    ...records.slice(-mostEntries).map(entryOf),
+    ...byTime(records).slice(-mostEntries).map(entryOf),
   ];
   return keep({ entries: [...fresh.reverse(), ...tail.entries], received: tail.received + records.length });
+}
+
+/** Batches come topic by topic; within a partition the order stays. */
+function byTime(records: readonly DataRecord[]): readonly DataRecord[] {
+  const time = ({ ingestedAt }: DataRecord): number => msOf(ingestedAt) ?? 0;
+  return [...records].sort((a, b) => time(a) - time(b));
 }
 
 /** Marks that records which came in between are not shown. */

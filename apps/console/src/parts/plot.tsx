@@ -1,4 +1,4 @@
-import { rate } from "../logic/format.js";
+import { count, rate } from "../logic/format.js";
 import { type Bucket, bucketCount, bucketMs, niceCeiling, ratesOf } from "../logic/throughput.js";
 
 const width = 600;
@@ -52,7 +52,7 @@ export function ThroughputPlot({ buckets }: { readonly buckets: readonly Bucket[
           <path class="plot-grid" d={`M0 .5h${width}M0 ${height / 2}h${width}M0 ${height - 0.5}h${width}`} />
           <path class="plot-bars" d={path(bars(buckets, most, height), height)} />
         </svg>
-        <span class="plot-top" aria-hidden="true">{`${rate(top)}/s`}</span>
+        <span class="plot-top" aria-hidden="true">{`${top < 1 ? rate(top) : count(top)}/s`}</span>
       </div>
       <div class="plot-axis" aria-hidden="true">
         <span>5 min ago</span>

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { DataReader, type Reader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
-import { type Command, connectCall, curlGet, grpcurl } from "../logic/commands.js";
+import { type Command, curlGet, curlPost, grpcurl } from "../logic/commands.js";
 import { ago, coarse, count, msOf } from "../logic/format.js";
 import { Commands } from "../parts/commands.js";
 import { address } from "../state/clients.js";
@@ -112,14 +112,15 @@ function ReaderCard({ reader, onAct }: ReaderCardProps) {
 }
 
 function commandsFor(reader: string): readonly Command[] {
+  const path = `/data/readers/${encodeURIComponent(reader)}`;
   return [
-    { title: "All readers", text: grpcurl(address, `${DataReader.typeName}/ListReaders`) },
-    { title: `What ${reader} has not read`, text: curlGet(address, "/data", [["reader", reader]]) },
-    { title: `Where ${reader} stands`, text: connectCall(address, `${DataReader.typeName}/GetReader`, { reader }) },
+    { title: "All readers", text: curlGet(address, "/data/readers") },
     {
-      title: `Let ${reader} read everything again`,
-      text: connectCall(address, `${DataReader.typeName}/Seek`, { reader, earliest: {} }),
+      title: `What ${reader} has not read yet; it counts as read then`,
+      text: curlGet(address, "/data", [["reader", reader]]),
     },
-    { title: `Forget ${reader}`, text: grpcurl(address, `${DataReader.typeName}/DeleteReader`, { reader }) },
+    { title: `Let ${reader} read everything again`, text: curlPost(address, "/data/seek", { reader, to: "earliest" }) },
+    { title: `Forget ${reader}`, text: curlGet(address, path, [], ["-X", "DELETE"]) },
+    { title: "All readers, by gRPC", text: grpcurl(address, `${DataReader.typeName}/ListReaders`) },
   ];
 }

@@ -6,12 +6,12 @@ import { bytes, counted, moment, msOf } from "../logic/format.js";
 import { routeHash } from "../logic/route.js";
 import { type Begin, type TailEntry, begins, matching, mostEntries } from "../logic/tail.js";
 import { Commands } from "../parts/commands.js";
+import { SourceSelect } from "../parts/source-select.js";
 import { StreamNote } from "../parts/stream-note.js";
 import { address } from "../state/clients.js";
 import { now } from "../state/clock.js";
 import { link } from "../state/link.js";
 import { route } from "../state/route.js";
-import { sourceNames } from "../state/sources.js";
 import { clear, follow, paused, tail, tailState } from "../state/tail.js";
 import { RecordDialog } from "./record-dialog.js";
 
@@ -37,8 +37,6 @@ export function RecordsView() {
   useEffect(() => () => follow(undefined), []);
   const { entries, received } = tail.value;
   const shown = useMemo(() => matching(entries, words.value), [entries, words.value]);
-  const names =
-    source === "" || sourceNames.value.includes(source) ? sourceNames.value : [...sourceNames.value, source];
   return (
     <>
       <div class="heading">
@@ -58,20 +56,12 @@ export function RecordsView() {
       </div>
       <StreamNote state={tailState.value} what="The list" />
       <div class="toolbar filters">
-        <label>
-          Source
-          <select
-            value={source}
-            onChange={(event) => (location.hash = routeHash({ view: "records", source: event.currentTarget.value }))}
-          >
-            <option value="">All sources</option>
-            {names.map((name) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <SourceSelect
+          source={source}
+          onSelect={(next) => {
+            location.hash = routeHash({ view: "records", source: next });
+          }}
+        />
         <label>
           Begin
           <select value={begin.value} onChange={(event) => (begin.value = event.currentTarget.value as Begin)}>
@@ -206,15 +196,20 @@ function commandsFor(source: string): readonly Command[] {
   return [
     {
       title: "This list, live; moves no reader",
+      text: curlGet(
+        address,
+        "/data",
+        [["since", "latest"], ["follow", "true"], ...query],
+        ["-N", "-H", "accept: application/x-ndjson"],
+      ),
+    },
+    {
+      title: "The same by gRPC",
       text: grpcurl(address, `${DataReader.typeName}/FetchUnread`, { since: "latest", follow: true, ...sources }),
     },
     {
-      title: "All that the reader “me” has not read yet",
+      title: "What the reader “me” has not read yet; it counts as read then",
       text: curlGet(address, "/data", [["reader", "me"], ...query]),
-    },
-    {
-      title: "The same, one record a line",
-      text: curlGet(address, "/data", [["reader", "me"], ...query], ["-H", "accept: application/x-ndjson"]),
     },
   ];
 }

@@ -2,6 +2,7 @@ import type { SourceStatus } from "@apispool/contracts/apispool/v1/worker_contro
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { type Command, curlGet, curlPost, grpcurl } from "../logic/commands.js";
 import { count, durationMs, rate, span } from "../logic/format.js";
+import { sentence } from "../logic/problem.js";
 import { routeHash } from "../logic/route.js";
 import { adviceOnSource, describeSource, lastSuccess } from "../logic/source-view.js";
 import { ratesOf } from "../logic/throughput.js";
@@ -150,7 +151,7 @@ function SourceCard({ status }: { readonly status: SourceStatus }) {
       </div>
       {status.lastError !== "" && (
         <p class="problem">
-          {status.lastError} <span class="advice">{adviceOnSource(status)}</span>
+          {sentence(status.lastError)} <span class="advice">{adviceOnSource(status)}</span>
         </p>
       )}
     </li>
@@ -173,6 +174,7 @@ function commandsFor(names: readonly string[]): readonly Command[] {
     { title: "Start one", text: curlPost(address, "/worker", { command: "start", sources }) },
     { title: "Stop one", text: curlPost(address, "/worker", { command: "stop", sources }) },
     { title: "One poll, without writing", text: curlPost(address, "/worker", { command: "test", sources }) },
-    { title: "The status, live", text: grpcurl(address, `${WorkerControl.typeName}/WatchStatus`) },
+    { title: "The status, live", text: curlGet(address, "/worker/events", [], ["-N"]) },
+    { title: "The same by gRPC", text: grpcurl(address, `${WorkerControl.typeName}/WatchStatus`) },
   ];
 }
