@@ -68,7 +68,7 @@ function LetterCard({ letter }: { readonly letter: DeadLetter }) {
   return (
     <li class="card letter">
       <div class="who">
-        <h3>{letter.source}</h3>
+        <h2>{letter.source}</h2>
         <span class="url">{letter.place === "" ? `offset ${letter.offset}` : letter.place}</span>
       </div>
       <p class="reason">{sentence(letter.reason)}</p>

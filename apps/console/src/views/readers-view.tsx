@@ -66,7 +66,7 @@ function ReaderCard({ reader, onAct }: ReaderCardProps) {
   return (
     <li class="card reader" data-reader={name}>
       <div class="who">
-        <h3>{name}</h3>
+        <h2>{name}</h2>
         <span class="url">{sources.length === 0 ? "no position yet" : sources.join(", ")}</span>
       </div>
       <dl class="figures">

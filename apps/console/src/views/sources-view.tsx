@@ -91,9 +91,9 @@ function SourceCard({ status }: { readonly status: SourceStatus }) {
   return (
     <li class="card source" data-source={source}>
       <div class="who">
-        <h3>
+        <h2>
           <a href={routeHash({ view: "records", source })}>{source}</a>
-        </h3>
+        </h2>
         <span class="url" title={status.url}>
           {status.url}
         </span>
