@@ -96,12 +96,14 @@ export async function install() {
   const lock = readFileSync(join(root, "package-lock.json"));
   const wanted = createHash("sha256").update(lock).digest("hex");
   if (isInstalled(wanted, lock)) return;
-  console.log("apispool │ installing the packages (npm ci) …");
+  // To the errors, as all that npm says: the output belongs to what was called.
+  console.error("apispool │ installing the packages (npm ci) …");
   rmSync(stamp, { force: true });
   // Without its warnings: they are about this Node's version, and what is installed brings its own.
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   const code = await run(npm, ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     shell: process.platform === "win32",
+    stdio: ["inherit", 2, 2],
   });
   if (code !== 0) throw new StepFailed("npm ci", code);
   if (!existsSync(pinnedNode())) {
@@ -131,7 +133,8 @@ function isInstalled(wanted, lock) {
 /** Builds what changed; what was built from a source that is gone goes, too. */
 export async function build() {
   removeStaleOutput();
-  const code = await run(pinnedNode(), [join(root, "node_modules", "typescript", "bin", "tsc"), "-b"]);
+  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+  const code = await run(pinnedNode(), [tsc, "-b"], { stdio: ["inherit", 2, 2] });
   if (code !== 0) throw new StepFailed("the build (tsc -b)", code);
   const bundled = await run(pinnedNode(), [join(root, "tools", "build-console.mjs")]);
   if (bundled !== 0) throw new StepFailed("the build of the console", bundled);

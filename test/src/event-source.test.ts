@@ -72,10 +72,11 @@ interface Seen {
   it("sees every record through cut connections and a killed gateway, and has them acknowledged", async () => {
     // On the gateway's origin; the proxy stands for the network between.
     await page.goto(`${proxy.url}/livez`);
-    proxy.cutAfter = 8000;
+    // Compressed, everything is about 20,000 bytes.
+    proxy.cutAfter = 4000;
     await page.evaluate(readingPage("/data?reader=browser"));
     await eventually(() => expect(proxy.cuts).toBe(1));
-    proxy.cutAfter = 12_001;
+    proxy.cutAfter = 3001;
     await eventually(() => expect(proxy.cuts).toBe(2));
     await eventually(expectAll);
 
@@ -112,7 +113,7 @@ interface Seen {
 
   it("goes on from the last id and moves nobody where it acknowledges by itself", async () => {
     await page.goto(`${proxy.url}/livez`);
-    proxy.cutAfter = 10_000;
+    proxy.cutAfter = 4000;
     await page.evaluate(readingPage("/data?reader=hand&ack=manual"));
     await eventually(() => expect(proxy.cutAfter).toBeUndefined());
     await eventually(expectAll);

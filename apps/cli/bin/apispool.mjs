@@ -1,11 +1,13 @@
 #!/usr/bin/env node
-// `npx apispool …`: builds what is missing, then runs the command on the Node that the packages bring.
+// `npx apispool …`: sets up what is missing, then runs the command on the Node that the packages bring.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { build, fail, install, pinnedNode, root, run } from "../../../tools/setup.mjs";
 
+const args = process.argv.slice(2);
 const main = join(root, "apps", "cli", "dist", "main.js");
-if (!existsSync(main) || !existsSync(pinnedNode())) {
+// What is to be started is set up anew, as by `npm start`. Nothing else is: it may be running from these very files.
+if (args[0] === "up" || !existsSync(main) || !existsSync(pinnedNode())) {
   try {
     await install();
     await build();
@@ -13,4 +15,6 @@ if (!existsSync(main) || !existsSync(pinnedNode())) {
     fail(error);
   }
 }
-process.exit(await run(pinnedNode(), [main, ...process.argv.slice(2)], { cwd: process.cwd() }));
+// By the end of the IPC channel `up` learns that this process is gone, whatever ended it.
+const stdio = ["inherit", "inherit", "inherit", ...(args[0] === "up" ? ["ipc"] : [])];
+process.exit(await run(pinnedNode(), [main, ...args], { cwd: process.cwd(), stdio }));

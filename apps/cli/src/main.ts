@@ -1,9 +1,13 @@
-import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { apispool } from "./apispool.js";
+import { processSurroundings } from "./process-surroundings.js";
 
-process.exitCode = await apispool(process.argv.slice(2), {
-  env: process.env,
-  read: (file) => readFileSync(file, "utf8"),
-  out: (text) => process.stdout.write(`${text}\n`),
-  err: (text) => process.stderr.write(`${text}\n`),
+const around = processSurroundings(process, {
+  up: async () => {
+    process.setSourceMapsEnabled(true);
+    const { runLauncher } = await import("@apispool/launcher/launcher.js");
+    return await runLauncher(process, resolve(import.meta.dirname, "../../.."));
+  },
+  self: [process.execPath, import.meta.filename],
 });
+around.end(await apispool(process.argv.slice(2), around));

@@ -46,6 +46,8 @@ export function banner(
     `  curl ${at}/worker                    # how the polling goes`,
     `  curl -X POST ${at}/worker -H 'content-type: application/json' -d '{"command":"stop"}'`,
     "",
+    "  npx apispool --help                      # the same and more, without curl",
+    "",
     `  grpcurl -plaintext ${at} list`,
     `  grpcurl -plaintext ${at} describe apispool.v1.DataReader`,
     `  grpcurl -plaintext ${at} apispool.v1.WorkerControl/Start`,

@@ -12,6 +12,8 @@ export interface LauncherConfig {
   /** Where the gateway listens; its own default when undefined. */
   readonly host: string | undefined;
   readonly ports: StackOptions["ports"];
+  /** How many reader processes there are. */
+  readonly readers: number;
   readonly kafka: StackOptions["kafka"];
 }
 
@@ -30,6 +32,7 @@ export function launcherConfigFromEnv(env: EnvReader, root: string): LauncherCon
       reader: env.port("READER_PORT", 50_052),
       demo: env.port("DEMO_PORT", 8099),
     },
+    readers: env.integer("READERS", { fallback: 1, min: 1, max: 32 }),
     kafka: brokers === "" ? { home, dir: home, port: kafkaPort } : { brokers },
   };
 }

@@ -18,6 +18,8 @@ export interface DockerStackOptions {
   readonly root: string;
   readonly env: Variables;
   readonly source: Source;
+  /** How many reader processes there are. */
+  readonly readers: number;
   /** Where the gateway is published; 0 takes a free port. */
   readonly port: number;
   readonly signal: AbortSignal;
@@ -49,7 +51,8 @@ export async function runInDocker({ root, source, signal, onReady, ...options }:
     }
   };
   try {
-    const code = await compose(["up", "--build", "--detach", "--wait"], signal);
+    const scale = options.readers > 1 ? ["--scale", `reader=${options.readers}`] : [];
+    const code = await compose(["up", "--build", "--detach", "--wait", ...scale], signal);
     signal.throwIfAborted();
     if (code !== 0) throw new Error(`docker compose up ended with ${code ?? "a signal"}`);
     await onReady({

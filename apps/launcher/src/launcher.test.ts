@@ -100,7 +100,7 @@ describe("npm start, on a machine where something is missing", () => {
     const path = `${await machine({ docker, java: "#!/bin/sh\nexit 1\n" })}:/usr/bin:/bin`;
     const port = await freePort();
     const url = "https://me:hush@api.example.com/x?key=hush";
-    const env = { PATH: path, DOCKER_CALLS: calls, PORT: String(port), SOURCE_URL: url };
+    const env = { PATH: path, DOCKER_CALLS: calls, PORT: String(port), SOURCE_URL: url, READERS: "3" };
     const { child, said, ended } = await start(env);
     await until(() => said.text.includes("Ctrl-C stops everything"));
     expect(said.text).toContain(`curl localhost:${port}/data`);
@@ -113,7 +113,7 @@ describe("npm start, on a machine where something is missing", () => {
     expect(told.map((line) => line.replace(/ PORT=.*/, ""))).toEqual([
       "info",
       "compose version",
-      "compose up --build --detach --wait",
+      "compose up --build --detach --wait --scale reader=3",
       "compose logs --follow --tail 0",
       "compose down",
     ]);

@@ -53,7 +53,8 @@ export async function runLauncher(self: NodeJS.Process, root: string): Promise<n
     });
     if (started instanceof KafkaUnavailableError) {
       say(`no local Kafka (${started.message}), but Docker: everything runs in containers`);
-      await runInDocker({ root, env: childEnv, source, port: config.ports.gateway, signal: stop, onReady: sayReady });
+      const { readers, ports } = config;
+      await runInDocker({ root, env: childEnv, source, readers, port: ports.gateway, signal: stop, onReady: sayReady });
     } else {
       await sayReady(readyStack(started));
       if (!stop.aborted) await once(stop, "abort");
@@ -72,12 +73,12 @@ export async function runLauncher(self: NodeJS.Process, root: string): Promise<n
   }
 }
 
-function readyStack({ gatewayUrl, ingestorAddress, readerAddress, kafkaBrokers, localKafka, source }: Stack): Ready {
+function readyStack({ gatewayUrl, ingestorAddress, readerAddresses, kafkaBrokers, localKafka, source }: Stack): Ready {
   const kafka =
     localKafka === undefined
       ? `${kafkaBrokers} (yours: KAFKA_BROKERS)`
       : `${kafkaBrokers} (local; data in ${localKafka.dataDir}, log in ${localKafka.logFile})`;
-  return { gatewayUrl, kafka, source, services: { ingestor: ingestorAddress, reader: readerAddress } };
+  return { gatewayUrl, kafka, source, services: { ingestor: ingestorAddress, reader: readerAddresses.join(", ") } };
 }
 
 /**

@@ -15,10 +15,17 @@ const folders: Readonly<Record<ServiceName, string>> = {
 /** Variables by which a process is told what to do. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** How a service is started: the built main file, on the Node that runs this. */
-export function serviceSpec(name: ServiceName, root: string, env: Variables): ProcessSpec {
+/** One of several processes of the reader: "reader" is the first, "reader-2" the second. */
+export type ReaderName = "reader" | `reader-${number}`;
+
+export function readerName(index: number): ReaderName {
+  return index === 0 ? "reader" : `reader-${index + 1}`;
+}
+
+/** How a service is started: the built main file, on the Node that runs this. `as` tells its processes apart. */
+export function serviceSpec(name: ServiceName, root: string, env: Variables, as: string = name): ProcessSpec {
   return {
-    name,
+    name: as,
     command: process.execPath,
     args: [
       // kafkajs gives a timer a negative delay; Node 24 says so once, and it does no harm (tulios/kafkajs#1751).

@@ -56,6 +56,26 @@ describe("the stack, with stand-ins for the services", () => {
     expect(pids.filter((p) => isAlive(p))).toEqual([]);
   });
 
+  it("starts as many readers as it is told, and tells the gateway where", async () => {
+    const stack = await start({ readers: 3 });
+    const { readerAddresses, readerAddress } = stack;
+    expect(readerAddresses).toHaveLength(3);
+    expect(new Set(readerAddresses).size).toBe(3);
+    expect(readerAddress).toBe(readerAddresses[0]);
+    expect(await Promise.all(readerAddresses.map((address) => isServing(address)))).toEqual([true, true, true]);
+    expect(lines.find((l) => l.startsWith("gateway: up"))).toContain(
+      `"READER_ADDRESSES":"${readerAddresses.join(",")}"`,
+    );
+    await stack.process("reader-2").crash();
+    expect(await isServing(readerAddresses[1] ?? "")).toBe(false);
+    await stack.ready();
+    expect(await isServing(readerAddresses[1] ?? "")).toBe(true);
+    await stack.stop();
+    expect(lines.filter((l) => l.endsWith(": stops"))).toEqual(
+      ["gateway", "reader-3", "reader-2", "reader", "ingestor", "demo"].map((name) => `${name}: stops`),
+    );
+  });
+
   it("starts no demo when there is an API to poll", async () => {
     const stack = await start({ source: { kind: "url", url: "http://127.0.0.1:1/x", name: "mine" } });
     expect(() => stack.process("demo")).toThrow("this stack has no demo");

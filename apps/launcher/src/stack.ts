@@ -1,9 +1,9 @@
 import { type LocalKafka, startLocalKafka } from "./local-kafka.js";
 import { isServing } from "./health.js";
 import { anyKafkaAnswers } from "./kafka-probe.js";
-import { preferPort, requirePort } from "./ports.js";
+import { freePort, preferPort, requirePort } from "./ports.js";
 import { untilReady } from "./ready.js";
-import { type ServiceName, type Variables, serviceSpec } from "./services.js";
+import { type ReaderName, type ServiceName, type Variables, readerName, serviceSpec } from "./services.js";
 import { type Source, shownSource, sourceVariables } from "./source.js";
 import type { SupervisedProcess } from "./supervised-process.js";
 import type { Supervisor } from "./supervisor.js";
@@ -25,6 +25,8 @@ export interface StackOptions {
     readonly reader: number;
     readonly demo: number;
   };
+  /** How many processes read; one unless given. The first takes the reader's port, the others free ones. */
+  readonly readers?: number;
   /** Where the gateway listens; its own default when undefined. */
   readonly host?: string | undefined;
   /** The environment of every process. */
@@ -35,15 +37,17 @@ export interface StackOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export type ProcessName = ServiceName | "kafka";
+export type ProcessName = ServiceName | ReaderName | "kafka";
 
 /** A running Apispool. */
 export interface Stack {
   readonly gatewayUrl: string;
   /** host:port */
   readonly ingestorAddress: string;
-  /** host:port */
+  /** host:port of the first reader process. */
   readonly readerAddress: string;
+  /** host:port of every reader process. */
+  readonly readerAddresses: readonly string[];
   /** `host:port,…` */
   readonly kafkaBrokers: string;
   /** Undefined when somebody else's Kafka is used. */
@@ -72,16 +76,21 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 async function start(options: StackOptions): Promise<Stack> {
-  const { root, supervisor, kafka, source, ports, env, host, signal, serviceEnv = {} } = options;
+  const { root, supervisor, kafka, source, ports, env, host, signal, readers = 1, serviceEnv = {} } = options;
   const say = (text: string): void => supervisor.say(text);
   // First what fails at once, before anything is started.
   const gatewayPort = await requirePort(ports.gateway, host, `Choose another one: PORT=${ports.gateway + 1} npm start`);
   const ingestorPort = await preferPort(ports.ingestor, "the ingestor", say);
-  const readerPort = await preferPort(ports.reader, "the reader", say);
+  const readerPorts = [await preferPort(ports.reader, "the reader", say)];
+  while (readerPorts.length < readers) {
+    const port = await freePort();
+    if (!readerPorts.includes(port)) readerPorts.push(port);
+  }
   const demoPort = source.kind === "demo" ? await preferPort(ports.demo, "the demo API", say) : 0;
   const demoAddress = `127.0.0.1:${demoPort}`;
   const ingestorAddress = `127.0.0.1:${ingestorPort}`;
-  const readerAddress = `127.0.0.1:${readerPort}`;
+  const readerAddresses = readerPorts.map((port) => `127.0.0.1:${port}`);
+  const [readerAddress = ""] = readerAddresses;
   const gatewayAddress = `${reachable(host)}:${gatewayPort}`;
   const gatewayUrl = `http://${gatewayAddress}`;
 
@@ -92,10 +101,10 @@ async function start(options: StackOptions): Promise<Stack> {
   const polled = sourceVariables(source, demoAddress, env);
   const started = new Map<ProcessName, SupervisedProcess>();
   if (localKafka !== undefined) started.set("kafka", localKafka.process);
-  const launch = (name: ServiceName, own: Variables): void => {
+  const launch = (name: ServiceName, own: Variables, as: ProcessName = name): void => {
     signal?.throwIfAborted();
     const all = { ...env, KAFKA_BROKERS: kafkaBrokers, ...own, ...serviceEnv[name] };
-    started.set(name, supervisor.start(serviceSpec(name, root, all)));
+    started.set(as, supervisor.start(serviceSpec(name, root, all, as)));
   };
   const { speed } = source.kind === "demo" ? source : {};
   if (source.kind === "demo") {
@@ -105,19 +114,19 @@ async function start(options: StackOptions): Promise<Stack> {
     });
   }
   launch("ingestor", { INGESTOR_ADDRESS: ingestorAddress, ...polled });
-  launch("reader", { READER_ADDRESS: readerAddress });
+  for (const [i, address] of readerAddresses.entries()) launch("reader", { READER_ADDRESS: address }, readerName(i));
   launch("gateway", {
     PORT: String(gatewayPort),
     ...(host === undefined ? {} : { HOST: host }),
     INGESTOR_ADDRESS: ingestorAddress,
-    READER_ADDRESS: readerAddress,
+    READER_ADDRESSES: readerAddresses.join(","),
   });
 
   const checks: readonly (readonly [ProcessName, () => Promise<boolean>])[] = [
     ["kafka", () => anyKafkaAnswers(kafkaBrokers)],
     ["demo", async () => (await fetch(`http://${demoAddress}/livez`).catch(() => undefined))?.ok === true],
     ["ingestor", () => isServing(ingestorAddress)],
-    ["reader", () => isServing(readerAddress)],
+    ...readerAddresses.map((address, i) => [readerName(i), () => isServing(address)] as const),
     ["gateway", () => isServing(gatewayAddress)],
   ];
   const ready = async (stop?: AbortSignal): Promise<void> => {
@@ -133,6 +142,7 @@ async function start(options: StackOptions): Promise<Stack> {
     gatewayUrl,
     ingestorAddress,
     readerAddress,
+    readerAddresses,
     kafkaBrokers,
     localKafka,
     source: shownSource(source, polled),

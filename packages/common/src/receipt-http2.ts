@@ -24,9 +24,12 @@ export function http2Receipt(stream: ServerHttp2Stream): Receipt {
   const { session } = stream;
   let complete = false;
   let nudged = false;
+  let ended = false;
   let timer: NodeJS.Timeout | undefined;
   const ask = (): void => {
     clearTimeout(timer);
+    // How it ends says enough, and a PING now would make a reset of it.
+    if (ended) return;
     void pinged(session).then((answered) => {
       // A connection that ends says by its end what became of the bytes.
       if (answered) settle("received");
@@ -37,7 +40,10 @@ export function http2Receipt(stream: ServerHttp2Stream): Receipt {
   else {
     const watcher: Watcher = {
       // A client that ends before the stream does has not waited for it.
-      fin: () => complete || settle("lost"),
+      fin: () => {
+        ended = true;
+        if (!complete) settle("lost");
+      },
       over: (inOrder) => settle(complete && inOrder ? "received" : "lost"),
     };
     const end = Http2End.of(session);
@@ -51,7 +57,8 @@ export function http2Receipt(stream: ServerHttp2Stream): Receipt {
       else {
         complete = true;
         if (nudged || isGrpc(stream)) ask();
-        else timer = setTimeout(ask, quietMs);
+        // What has already come in is read first: on a busy machine that may be the client's end.
+        else timer = setTimeout(() => setImmediate(ask), quietMs);
       }
     });
   }

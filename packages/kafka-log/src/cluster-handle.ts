@@ -13,13 +13,16 @@ export class ClusterHandle {
   readonly #config: KafkaConfig;
   readonly #brokers: readonly string[];
   readonly #retryForMs: number;
+  readonly #onTrouble: () => void;
   #cluster: Promise<Cluster> | undefined;
   #closed = false;
 
-  constructor(config: KafkaConfig, brokers: readonly string[], retryForMs: number) {
+  /** `onTrouble`: a broker is gone, so what was known of who leads what may be over. */
+  constructor(config: KafkaConfig, brokers: readonly string[], retryForMs: number, onTrouble: () => void = () => {}) {
     this.#config = config;
     this.#brokers = brokers;
     this.#retryForMs = retryForMs;
+    this.#onTrouble = onTrouble;
   }
 
   /** Rejects with the signal's reason as soon as it fires; the answer that is still under way is then ignored. */
@@ -33,7 +36,10 @@ export class ClusterHandle {
         return await orAborted(used.then(work), signal);
       } catch (error) {
         signal?.throwIfAborted();
-        if (isConnectionTrouble(error)) this.#drop(used);
+        if (isConnectionTrouble(error)) {
+          this.#drop(used);
+          this.#onTrouble();
+        }
         if (!isPassing(error)) throw toKafkaError(error, this.#brokers);
         if (this.#closed || Date.now() + pause > end) throw unavailable(this.#brokers, error);
         await orAborted(new Promise<void>((resolve) => setTimeout(resolve, pause)), signal);

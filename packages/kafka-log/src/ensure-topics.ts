@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import kafkajs, { type Admin, type Kafka } from "kafkajs";
 import type { Logger } from "@apispool/common/logger.js";
 import { toKafkaError } from "./retry.js";
@@ -60,17 +61,30 @@ function inParts(specs: readonly TopicSpec[]): readonly (readonly TopicSpec[])[]
   return parts;
 }
 
+/** How often a broker is asked again that has not heard yet of a topic which its controller has just created. */
+const NEWS_TRIES = 10;
+const NEWS_MS = 100;
+
 async function create(admin: Admin, specs: readonly TopicSpec[]): Promise<void> {
-  // False means that somebody else was faster, which is as good.
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: specs.map(({ topic, partitions, config, replication = -1 }) => ({
-      topic,
-      numPartitions: partitions,
-      replicationFactor: replication,
-      configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
-    })),
-  });
+  for (let tries = 1; ; tries += 1) {
+    try {
+      // False means that somebody else was faster, which is as good.
+      await admin.createTopics({
+        waitForLeaders: true,
+        topics: specs.map(({ topic, partitions, config, replication = -1 }) => ({
+          topic,
+          numPartitions: partitions,
+          replicationFactor: replication,
+          configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+        })),
+      });
+      return;
+    } catch (error) {
+      const news = (error as { type?: string }).type === "UNKNOWN_TOPIC_OR_PARTITION";
+      if (!news || tries === NEWS_TRIES) throw error;
+      await sleep(NEWS_MS);
+    }
+  }
 }
 
 async function verify(admin: Admin, specs: readonly TopicSpec[], log: Logger): Promise<void> {

@@ -41,8 +41,10 @@ class KafkaJsLogReader implements LogReader {
   constructor(settings: LogReaderSettings) {
     const config = kafkaConfig(settings);
     const retryForMs = settings.retryForMs ?? 4000;
-    this.#quick = new ClusterHandle(config, settings.brokers, retryForMs);
-    this.#polling = new ClusterHandle(config, settings.brokers, retryForMs);
+    // A broker that cannot be reached leads nothing for long.
+    const forgetLeaders = (): void => void (this.#leaders = undefined);
+    this.#quick = new ClusterHandle(config, settings.brokers, retryForMs, forgetLeaders);
+    this.#polling = new ClusterHandle(config, settings.brokers, retryForMs, forgetLeaders);
   }
 
   async topics(prefix: string, signal?: AbortSignal): Promise<readonly TopicInfo[]> {
@@ -128,10 +130,17 @@ class KafkaJsLogReader implements LogReader {
     );
   }
 
-  async commit(group: string, offsets: readonly CommittedOffset[], signal?: AbortSignal): Promise<void> {
-    if (offsets.length === 0) return;
-    await this.#quick.attempt(async (cluster) => {
+  async commit(
+    group: string,
+    offsets: readonly CommittedOffset[],
+    signal?: AbortSignal,
+    sendBy = Number.POSITIVE_INFINITY,
+  ): Promise<boolean> {
+    if (offsets.length === 0) return true;
+    return await this.#quick.attempt(async (cluster) => {
       const coordinator = await cluster.findGroupCoordinator({ groupId: group });
+      // This process may have been frozen since.
+      if (performance.now() > sendBy) return false;
       await coordinator.offsetCommit({
         groupId: group,
         groupGenerationId: SIMPLE_CONSUMER_GENERATION,
@@ -143,6 +152,7 @@ class KafkaJsLogReader implements LogReader {
           metadata,
         })),
       });
+      return true;
     }, signal);
   }
 

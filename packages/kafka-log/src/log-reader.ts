@@ -104,9 +104,10 @@ export interface LogReader {
   ): Promise<readonly CommittedOffset[]>;
   /**
    * Commits as Kafka's "simple consumer" does (generation -1, no member). FAILED_PRECONDITION / READER_IN_USE_BY_GROUP
-   * while a member of a real consumer group of that name is alive.
+   * while a member of a real consumer group of that name is alive. Kafka has no commit that depends on what was committed
+   * before: whoever has read that gives `sendBy` (performance.now()), after which it is not sent, nor sent again. False then.
    */
-  commit(group: string, offsets: readonly CommittedOffset[], signal?: AbortSignal): Promise<void>;
+  commit(group: string, offsets: readonly CommittedOffset[], signal?: AbortSignal, sendBy?: number): Promise<boolean>;
   /** The names of all groups that begin with the prefix, in order. */
   groups(prefix: string, signal?: AbortSignal): Promise<readonly string[]>;
   /** Forgets a group and its offsets; false when there was none. */

@@ -12,6 +12,8 @@ export interface Names {
   /** The group by which ingestors share the sources. */
   readonly lease: string;
   readonly transactionalId: (source: string) => string;
+  /** Always empty: reader processes write beside its committed offset which of them serves a reader. */
+  readonly readers: string;
   readonly readerGroupPrefix: string;
   readonly readerGroup: (reader: string) => string;
 }
@@ -30,6 +32,7 @@ export function namesFor(prefix: string): Names {
     status: `${prefix}.status`,
     lease: `${prefix}.lease`,
     transactionalId: (source) => `${prefix}.ingestor.${source}`,
+    readers: `${prefix}.readers`,
     readerGroupPrefix,
     readerGroup: (reader) => readerGroupPrefix + reader,
   };

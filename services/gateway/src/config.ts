@@ -1,4 +1,5 @@
 import type { EnvReader } from "@apispool/common/env.js";
+import { type ReaderPlace, readerPlacesFromEnv } from "./reader-addresses.js";
 
 /** Everything that the gateway is told; durations in milliseconds, sizes in bytes. */
 export interface GatewayConfig {
@@ -8,8 +9,8 @@ export interface GatewayConfig {
   readonly port: number;
   /** host:port of the ingestor (WorkerControl). */
   readonly ingestorAddress: string;
-  /** host:port of the reader (DataReader). */
-  readonly readerAddress: string;
+  /** Where the reader processes are (DataReader). */
+  readonly readers: readonly ReaderPlace[];
   /** How long a response may wait for evidence that its client has it; then its records are given back. */
   readonly deliveryTimeoutMs: number;
   /** How long an HTTP/1.1 connection may be idle after a response that needs evidence before it is half-closed. */
@@ -29,12 +30,11 @@ export interface GatewayConfig {
 /** Reads the gateway's configuration; problems are collected by the reader. */
 export function gatewayConfigFromEnv(env: EnvReader): GatewayConfig {
   const [ingestorAddress = ""] = env.addresses("INGESTOR_ADDRESS", ["127.0.0.1:50051"]);
-  const [readerAddress = ""] = env.addresses("READER_ADDRESS", ["127.0.0.1:50052"]);
   return {
     host: env.string("HOST", "127.0.0.1"),
     port: env.port("PORT", 3000),
     ingestorAddress,
-    readerAddress,
+    readers: readerPlacesFromEnv(env),
     deliveryTimeoutMs: env.durationMs("DELIVERY_TIMEOUT", { fallback: 300_000, min: 1000, max: 300_000 }),
     deliveryIdleMs: env.durationMs("DELIVERY_IDLE", { fallback: 1000, min: 10, max: 60_000 }),
     idleTimeoutMs: env.durationMs("IDLE_TIMEOUT", { fallback: 65_000, min: 1000, max: 3_600_000 }),

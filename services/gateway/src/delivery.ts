@@ -14,7 +14,7 @@ import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import type { ReceiptOutcome } from "@apispool/common/receipt.js";
 import { FollowProgress } from "@apispool/common/follow-progress.js";
 import { Batch } from "./batch.js";
-import type { MessageStream } from "./message-stream.js";
+import type { Messages } from "./message-stream.js";
 import type { PendingReceipts } from "./pending-receipts.js";
 import type { ReleasableReceipt } from "./receipt-http1.js";
 import type { Upstream } from "./upstream.js";
@@ -84,10 +84,23 @@ export class Delivery {
     }
   }
 
+  /** Waits for what the reader's earlier clients have, or may have, and no reader process knows of. */
+  async #earlier(reader: string): Promise<void> {
+    await this.#pending.acknowledged(reader, acknowledgedMs);
+    if (await this.#pending.adopted(reader, acknowledgedMs)) return;
+    throw rpcError(
+      Code.Aborted,
+      "READER_BUSY",
+      `the reader "${reader}" was served by a process that is gone, and it is not known yet whether its last client has ` +
+        "everything; try again, or use another reader name",
+      { retryAfterMs: 1000, metadata: { reader } },
+    );
+  }
+
   async *#pass(request: FetchUnreadRequest, recipient: Recipient): AsyncGenerator<Batch, void, undefined> {
     // Another response of the same reader may hold it.
     this.#pending.nudge(nameOf(request));
-    await this.#pending.acknowledged(nameOf(request), acknowledgedMs);
+    await this.#earlier(nameOf(request));
     const call = this.#call(request, recipient);
     let complete = request.follow;
     try {
@@ -109,7 +122,7 @@ export class Delivery {
     const receipt = recipient.receipt();
     this.#pending.nudge(reader);
     this.#pending.add(reader, receipt);
-    await this.#pending.acknowledged(reader, acknowledgedMs);
+    await this.#earlier(reader);
     const lease = durationFromMs(this.#leaseMs);
     const call = this.#call(create(FetchUnreadRequestSchema, { ...request, ack: AckMode.LEASE, lease }), recipient);
     let handedOver = false;
@@ -132,7 +145,9 @@ export class Delivery {
         // Where nothing was delivered nothing has to be known, and the connection is left in peace.
         const outcome = empty ? "received" : receipt.outcome;
         if (empty) receipt.release?.();
-        this.#pending.track(this.#settle({ reader, cursor: batch.cursor, recipient, call, outcome }));
+        const settling = this.#settle({ reader, cursor: batch.cursor, recipient, call, outcome });
+        this.#pending.track(settling);
+        void call.over.then(() => this.#pending.orphaned(reader, settling));
         return;
       }
     } catch (error) {
@@ -163,27 +178,36 @@ export class Delivery {
     const reader = nameOf(request);
     const receipt = recipient.receipt({ endless: true });
     this.#pending.nudge(reader);
-    await this.#pending.acknowledged(reader, acknowledgedMs);
+    await this.#earlier(reader);
     const call = this.#call(create(FetchUnreadRequestSchema, { ...request, ack: AckMode.MANUAL }), recipient);
     const progress = new FollowProgress(
       (cursor) => this.#acknowledge(reader, cursor, recipient),
       recipient.confirmWritten,
       () => ACKNOWLEDGE_EVERY_MS,
     );
-    this.#pending.track(
-      receipt.outcome.then(async (outcome) => {
-        await (outcome === "received" ? progress.received() : progress.end());
-        call.close();
-      }),
-    );
+    let end = "";
+    const settling = receipt.outcome.then(async (outcome) => {
+      if (outcome !== "received" || end !== "") await progress.end();
+      else await progress.received();
+      if (outcome === "received" && end !== "") await this.#acknowledge(reader, end, recipient);
+      call.close();
+    });
+    this.#pending.track(settling);
     let any = false;
     try {
       for (;;) {
         const batch = await call.next();
-        if (batch === undefined) return;
+        if (batch === undefined) {
+          // As much as was asked for has been given. Nobody holds the reader any more, so who comes next waits here.
+          this.#pending.add(reader, receipt);
+          this.#pending.acknowledging(reader, settling);
+          return;
+        }
         yield batch;
         any ||= !batch.empty;
-        progress.handedOver(batch.cursor);
+        // A PING that meets a client which is just closing would turn its orderly end into a reset.
+        if (batch.complete) end = batch.cursor;
+        else progress.handedOver(batch.cursor);
       }
     } finally {
       call.detach();
@@ -224,7 +248,8 @@ export class Delivery {
   }
 
   #call(request: FetchUnreadRequest, recipient: Recipient): Call {
-    return new Call(this.#reader, request, recipient, this.#leaseMs);
+    const beforeAnother = async (): Promise<void> => this.#earlier(nameOf(request));
+    return new Call(this.#reader, request, recipient, { leaseMs: this.#leaseMs, beforeAnother });
   }
 }
 
@@ -233,14 +258,14 @@ class Call {
   readonly #upstream: Upstream<typeof DataReader>;
   readonly #signal: AbortSignal;
   readonly #life = new AbortController();
-  readonly #messages: MessageStream;
+  readonly #messages: Messages;
   readonly #abort: () => void;
 
   constructor(
     upstream: Upstream<typeof DataReader>,
     request: FetchUnreadRequest,
     recipient: Recipient,
-    leaseMs: number,
+    { leaseMs, beforeAnother }: { readonly leaseMs: number; readonly beforeAnother: () => Promise<void> },
   ) {
     this.#upstream = upstream;
     this.#signal = recipient.signal;
@@ -250,12 +275,18 @@ class Call {
     const leased = request.ack === AckMode.LEASE;
     this.#messages = upstream.openStream(DataReader.method.fetchUnread, request, {
       signal: this.#life.signal,
+      beforeAnother,
       headers: { "x-request-id": recipient.requestId },
       // A lease has to outlive the client's deadline: its evidence may come with the last millisecond.
       ...(recipient.timeoutMs === undefined
         ? {}
         : { timeoutMs: Math.max(1, recipient.timeoutMs + (leased ? leaseMs : 0)) }),
     });
+  }
+
+  /** Resolves once the stream is over, and a lease with it. */
+  get over(): Promise<void> {
+    return this.#messages.over;
   }
 
   /** The next batch; undefined at the end. */

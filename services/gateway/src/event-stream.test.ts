@@ -318,10 +318,42 @@ describe("an event stream that runs", () => {
     await response.body?.cancel();
   });
 
+  it.each([
+    ["--http1.1", "text/event-stream"],
+    ["--http2-prior-knowledge", "text/event-stream"],
+    ["--http1.1", "application/x-ndjson"],
+  ])("ends at the limit, and goes on from there (%s, %s)", async (option, accept) => {
+    harness.reader.add(records(7, 3));
+    for (let from = 0; from < 10; from += 2) {
+      const text = await curl(option, "-H", `accept: ${accept}`, `${harness.url}/data?reader=some&limit=2&follow=true`);
+      expect([...text.matchAll(/"n":(\d+)/g)].map((found) => Number(found[1]))).toEqual(numbers(2, from));
+    }
+  });
+
   it("cannot follow as JSON", async () => {
     const response = await fetch(`${harness.url}/data?follow=true`);
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ errors: [{ field: "follow" }] });
+  });
+});
+
+describe("a tail whose client takes nothing any more", () => {
+  it.each([
+    ["text/event-stream", "identity"],
+    ["text/event-stream", "gzip"],
+    ["application/x-ndjson", "identity"],
+  ])("costs a bounded buffer, and is cut off (%s, %s)", async (accept, coding) => {
+    const { randomBytes } = await import("node:crypto");
+    const harness = await Harness.start({ deliveryTimeoutMs: 500 });
+    harness.reader.add(Array.from({ length: 20_000 }, () => JSON.stringify(randomBytes(750).toString("base64"))));
+    const request = http1Get("/data?reader=stalls&follow=true", `accept: ${accept}\r\naccept-encoding: ${coding}\r\n`);
+    const client = new RawClient({ port: harness.port, request, bytes: 1000 });
+    await client.full();
+    await released(harness);
+    expect(harness.reader.sent).toBeLessThan(20_000);
+    expect(harness.reader.acknowledged).toEqual([]);
+    client.die();
+    await harness.stop();
   });
 });
 

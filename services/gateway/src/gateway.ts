@@ -15,8 +15,11 @@ import { Exchange, type ServerRequest, type ServerResponse } from "./exchange.js
 import { HttpServers } from "./http-servers.js";
 import { jsonRoutes } from "./json-routes.js";
 import { PendingReceipts } from "./pending-receipts.js";
+import type { Resolve } from "./reader-addresses.js";
+import { readerUpstream } from "./reader-upstream.js";
+import { Readers } from "./readers.js";
 import { Router } from "./router.js";
-import { connectUpstreams } from "./upstream.js";
+import { type Upstreams, connectTo } from "./upstream.js";
 import { UpstreamHealth } from "./upstream-health.js";
 
 /** How long requests under way and responses without a receipt are given at the end, in milliseconds. */
@@ -25,11 +28,16 @@ const graceMs = 2000;
 /** How long clients are given after that to take what they were told last, in milliseconds. */
 const farewellMs = 500;
 
-/** Starts the gateway; it listens at once and is ready as soon as both services behind it are. */
-export async function startGateway(config: GatewayConfig, log: Logger): Promise<RunningServer> {
-  const upstreams = connectUpstreams(config);
+/**
+ * Starts the gateway; it listens at once and is ready as soon as the ingestor and a reader behind it are. `resolve` looks up
+ * the names among the readers' addresses; the system does unless it is given.
+ */
+export async function startGateway(config: GatewayConfig, log: Logger, resolve?: Resolve): Promise<RunningServer> {
+  const ingestor = connectTo(WorkerControl, { name: "ingestor", address: config.ingestorAddress });
+  const readers = new Readers({ places: config.readers, log, resolve });
+  const upstreams: Upstreams = { ingestor, reader: readerUpstream(readers) };
   const health = new HealthState([WorkerControl.typeName, DataReader.typeName]);
-  const upstreamHealth = new UpstreamHealth(upstreams, health, log);
+  const upstreamHealth = new UpstreamHealth(ingestor, readers, health, log);
   const pending = new PendingReceipts();
   const delivery = new Delivery(upstreams.reader, pending, config.deliveryTimeoutMs);
   const shutdown = new AbortController();
@@ -80,8 +88,8 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
       servers.destroy();
       await within(farewellMs, pending.idle());
       await upstreamHealth.stop();
-      upstreams.ingestor.close();
-      upstreams.reader.close();
+      ingestor.close();
+      await readers.stop();
     },
   };
 }

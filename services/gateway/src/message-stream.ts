@@ -13,6 +13,16 @@ export interface StreamCall {
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly timeoutMs?: number | undefined;
+  /** Is called once nothing more can come, whether or not anybody has taken what came. */
+  readonly onEnd?: (() => void) | undefined;
+}
+
+/** The messages of an answer, as the bytes that they came as. */
+export interface Messages {
+  /** The next message; undefined at the end. Rejects for a status other than OK. */
+  next(): Promise<Buffer | undefined>;
+  /** Resolves once nothing more can come, be it that the other side is gone. */
+  readonly over: Promise<void>;
 }
 
 /** Messages that are kept while nobody asks for them; then the stream is paused, and HTTP/2 holds the sender back. */
@@ -29,7 +39,7 @@ const widened = new WeakSet<object>();
  * A gRPC call whose answer is a stream, with its messages as the bytes that they came as: whoever hands a million records
  * on need not make an object of each. (Connect's client decodes every message.)
  */
-export class MessageStream {
+export class MessageStream implements Messages {
   readonly #call: StreamCall;
   readonly #splitter = new EnvelopeSplitter((envelope) => this.#arrived(envelope));
   readonly #ahead: Buffer[] = [];
@@ -39,6 +49,8 @@ export class MessageStream {
   #trailer: Headers | undefined;
   #end: { readonly error?: unknown } | undefined;
   #wake: (() => void) | undefined;
+  #ending: () => void = () => {};
+  readonly over = new Promise<void>((resolve) => (this.#ending = resolve));
 
   constructor(call: StreamCall) {
     this.#call = call;
@@ -141,6 +153,8 @@ export class MessageStream {
     clearTimeout(this.#timer);
     this.#call.signal.removeEventListener("abort", this.#abort);
     this.#wakeUp();
+    this.#ending();
+    this.#call.onEnd?.();
   }
 
   #wakeUp(): void {

@@ -1,6 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Receipt } from "@apispool/common/receipt.js";
 
+/** Whether a promise that does not reject was fulfilled in time. */
+async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  const late = new AbortController();
+  try {
+    return await Promise.race([promise.then(() => true), sleep(ms, false, { signal: late.signal }).catch(() => false)]);
+  } finally {
+    late.abort();
+  }
+}
+
 /** The responses whose receipt is not known yet, by reader: the next fetch of the reader has to wait for them. */
 export class PendingReceipts {
   readonly #byReader = new Map<string, Set<Receipt>>();
@@ -8,6 +18,8 @@ export class PendingReceipts {
   readonly #settling = new Set<Promise<void>>();
   /** Acknowledgements under way of what is known to have been received, by reader. */
   readonly #acknowledging = new Map<string, Set<Promise<unknown>>>();
+  /** What waits for its receipt without a lease, by reader. */
+  readonly #orphans = new Map<string, Set<Promise<void>>>();
 
   /** Finds out now what became of this reader's responses, and whether those that hold it have anybody left to go to. */
   nudge(reader: string): void {
@@ -54,12 +66,28 @@ export class PendingReceipts {
   async acknowledged(reader: string, ms: number): Promise<void> {
     const under = this.#acknowledging.get(reader);
     if (under === undefined) return;
-    const late = new AbortController();
-    await Promise.race([
-      Promise.allSettled(under),
-      sleep(ms, undefined, { signal: late.signal }).catch(() => undefined),
-    ]);
-    late.abort();
+    await within(ms, Promise.allSettled(under));
+  }
+
+  /**
+   * A response's lease is gone, with the reader process that kept it, and it is not known yet whether its client has the
+   * records: until it is settled the reader's next fetch waits here.
+   */
+  orphaned(reader: string, settling: Promise<void>): void {
+    if (!this.#settling.has(settling)) return;
+    const orphans = this.#orphans.get(reader) ?? new Set();
+    this.#orphans.set(reader, orphans.add(settling));
+    void settling.then(() => {
+      orphans.delete(settling);
+      if (orphans.size === 0 && this.#orphans.get(reader) === orphans) this.#orphans.delete(reader);
+    });
+  }
+
+  /** Waits until nothing is orphaned of this reader's responses, so many milliseconds at most; says whether it is so. */
+  async adopted(reader: string, ms: number): Promise<boolean> {
+    const orphans = this.#orphans.get(reader);
+    if (orphans === undefined) return true;
+    return await within(ms, Promise.all(orphans));
   }
 
   /** Keeps what follows from an outcome (the acknowledgement) until it is done; it must not reject. */

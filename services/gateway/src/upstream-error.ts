@@ -18,6 +18,8 @@ export function fromUpstream(thrown: unknown, peer: Peer, signal?: AbortSignal):
   if (signal?.aborted === true) return reasonOfAbort(signal);
   if (thrown instanceof ConnectError) {
     if (thrown.isWireError) return withoutMetadata(thrown);
+    // It says already what is wrong.
+    if (reasonOf(thrown) !== undefined) return thrown;
     // These two are made on this side: the call's own deadline, and a message that is larger than allowed.
     if (thrown.code === Code.DeadlineExceeded || thrown.code === Code.ResourceExhausted) return thrown;
   }
@@ -28,6 +30,17 @@ export function fromUpstream(thrown: unknown, peer: Peer, signal?: AbortSignal):
     `the ${peer.name} at ${peer.address} cannot be reached: ${text}`,
     { cause: thrown, retryAfterMs: 1000, metadata: { service: peer.name, address: peer.address } },
   );
+}
+
+/**
+ * Whether a call has failed because the process that it went to is gone, or is going: another one may answer it. Not when the
+ * caller has given up, nor for what a process says of the call itself.
+ */
+export function isGone(thrown: unknown, signal?: AbortSignal): boolean {
+  if (signal?.aborted === true) return false;
+  if (!(thrown instanceof ConnectError)) return true;
+  if (thrown.isWireError) return thrown.code === Code.Unavailable && reasonOf(thrown) === "SHUTTING_DOWN";
+  return thrown.code !== Code.DeadlineExceeded && thrown.code !== Code.ResourceExhausted;
 }
 
 /** The same error, with the fields that are wrong named as the client wrote them. */

@@ -5,26 +5,43 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { type Client, createClient } from "@connectrpc/connect";
+import { type Client, type Transport, createClient } from "@connectrpc/connect";
 import { Http2SessionManager, createGrpcTransport } from "@connectrpc/connect-node";
-import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
-import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
+import type { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import type { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { Health } from "@apispool/contracts/health/v1/health_pb.js";
-import { MessageStream, type StreamCall } from "./message-stream.js";
+import { MessageStream, type Messages, type StreamCall } from "./message-stream.js";
 import type { Peer } from "./upstream-error.js";
 
-/** A service behind the gateway, and the clients to speak to it over one HTTP/2 connection. */
+export interface StreamOptions extends Pick<StreamCall, "headers" | "signal" | "timeoutMs"> {
+  /** Has to resolve before the call goes to another process, the first one being gone before it answered. */
+  readonly beforeAnother?: (() => Promise<void>) | undefined;
+}
+
+/** A service behind the gateway, and how to speak to it. */
 export interface Upstream<S extends DescService> extends Peer {
   readonly client: Client<S>;
-  readonly health: Client<typeof Health>;
   /** Calls a method that answers with a stream, for its messages as they come off the wire. */
   openStream<I extends DescMessage>(
     method: DescMethodServerStreaming<I>,
     request: MessageShape<I>,
-    options: Pick<StreamCall, "headers" | "signal" | "timeoutMs">,
-  ): MessageStream;
-  /** Ends the connection and every call on it. */
+    options: StreamOptions,
+  ): Messages;
+  /** Ends the connections and every call on them. */
   close(): void;
+}
+
+/** One process of a service, over one HTTP/2 connection. */
+export interface Connection<S extends DescService> extends Upstream<S> {
+  readonly transport: Transport;
+  readonly health: Client<typeof Health>;
+  openStream<I extends DescMessage>(
+    method: DescMethodServerStreaming<I>,
+    request: MessageShape<I>,
+    options: StreamOptions & Pick<StreamCall, "onEnd">,
+  ): MessageStream;
+  /** Ends every call with this error; the next call connects anew. */
+  breakOff(reason: Error): void;
 }
 
 /** Both services behind the gateway. */
@@ -33,7 +50,8 @@ export interface Upstreams {
   readonly reader: Upstream<typeof DataReader>;
 }
 
-function connectTo<S extends DescService>(service: S, peer: Peer): Upstream<S> {
+/** Clients for one process; nothing is connected before the first call. */
+export function connectTo<S extends DescService>(service: S, peer: Peer): Connection<S> {
   const baseUrl = `http://${peer.address}`;
   const session = new Http2SessionManager(
     baseUrl,
@@ -45,6 +63,7 @@ function connectTo<S extends DescService>(service: S, peer: Peer): Upstream<S> {
   const transport = createGrpcTransport({ baseUrl, sessionManager: session, acceptCompression: [] });
   return {
     ...peer,
+    transport,
     client: createClient(service, transport),
     health: createClient(Health, transport),
     openStream: (method, request, options) =>
@@ -54,14 +73,7 @@ function connectTo<S extends DescService>(service: S, peer: Peer): Upstream<S> {
         message: toBinary(method.input, request),
         ...options,
       }),
+    breakOff: (reason) => session.abort(reason),
     close: () => session.abort(),
-  };
-}
-
-/** Clients for both services; nothing is connected before the first call. */
-export function connectUpstreams(addresses: { ingestorAddress: string; readerAddress: string }): Upstreams {
-  return {
-    ingestor: connectTo(WorkerControl, { name: "ingestor", address: addresses.ingestorAddress }),
-    reader: connectTo(DataReader, { name: "reader", address: addresses.readerAddress }),
   };
 }

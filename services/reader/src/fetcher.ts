@@ -11,11 +11,12 @@ import { encodeResponse } from "./encode-response.js";
 import type { FetchSpec } from "./fetch-request.js";
 import { type Gap, recreatedGap } from "./gap.js";
 import { type Place, keyOf } from "./place.js";
-import type { Positions } from "./positions.js";
+import type { Positions, Standing } from "./positions.js";
 import type { Session, Sessions } from "./sessions.js";
 import { sharedResponse } from "./shared-response.js";
 import type { Tail } from "./tail.js";
 import { placeInLog } from "./since.js";
+import type { Tenure, Tenures } from "./tenure.js";
 import { type Chunk, unread } from "./unread.js";
 
 /** How long an acknowledgement is tried while Kafka is away, in milliseconds. */
@@ -31,6 +32,7 @@ export interface FetcherOptions {
   readonly catalogue: Catalogue;
   readonly positions: Positions;
   readonly sessions: Sessions;
+  readonly tenures: Tenures;
   readonly acknowledger: Acknowledger;
   readonly busyWaitMs: number;
   readonly batchBytes: number;
@@ -42,6 +44,8 @@ export interface FetcherOptions {
 interface Begin {
   readonly places: readonly Place[];
   readonly gaps: readonly Gap[];
+  /** Absent where nothing is acknowledged: then anybody may read. */
+  readonly tenure?: Tenure;
 }
 
 /** Hands readers what they have not read, and moves them on when there is evidence that they have it. */
@@ -57,7 +61,7 @@ export class Fetcher {
 
   /** The messages of one fetch, in their wire form. */
   async *fetch(spec: FetchSpec, context: CallContext): AsyncGenerator<Uint8Array, void, undefined> {
-    const { acknowledger, sessions, busyWaitMs, log } = this.#options;
+    const { acknowledger, positions, sessions, tenures, busyWaitMs, log } = this.#options;
     const { signal, requestId } = context;
     if (spec.ackCursor !== "") await acknowledger.acknowledge(spec.reader, spec.ackCursor, "ack_cursor", signal);
     if (spec.since !== "") {
@@ -75,10 +79,16 @@ export class Fetcher {
       });
     const held = new Held(session);
     try {
-      const begin = await this.#unread(spec, signal);
+      const entry = { session, follow: spec.follow, busyWaitMs, signal };
+      const { standing, tenure } = await tenures.enter(spec.reader, entry, async () =>
+        positions.open(spec.reader, spec.start, signal),
+      );
+      const begin = { ...unreadOf(standing, spec), tenure };
+      // It ends, too, when another process takes the reader over.
+      const guarded = { ...context, signal: tenure.signal };
       if (spec.ack === "auto")
-        yield* spec.follow ? this.#follow(begin, spec, context, held) : this.#auto(begin, spec, context, held);
-      else yield* this.#byCursor(begin, spec, signal, session);
+        yield* spec.follow ? this.#follow(begin, spec, guarded, held) : this.#auto(begin, spec, guarded, held);
+      else yield* this.#byCursor(begin, spec, guarded.signal, session);
     } finally {
       held.release();
     }
@@ -173,13 +183,6 @@ export class Fetcher {
     }
   }
 
-  async #unread(spec: FetchSpec, signal: AbortSignal): Promise<Begin> {
-    const { places, gaps } = await this.#options.positions.open(spec.reader, spec.start, signal);
-    const wanted = ofSources(places, spec.sources);
-    const sources = new Set(wanted.map(({ source }) => source));
-    return { places: wanted, gaps: gaps.filter((gap) => sources.has(gap.source)) };
-  }
-
   /** From a place in the log on, or from a cursor; where that says nothing, from the reader's position, or the beginning. */
   async #since(spec: FetchSpec, signal: AbortSignal): Promise<Begin> {
     const { positions, catalogue, log } = this.#options;
@@ -209,7 +212,14 @@ export class Fetcher {
     return { places, gaps };
   }
 
-  #chunks({ places, gaps }: Begin, spec: FetchSpec, signal: AbortSignal): AsyncGenerator<Chunk, void, undefined> {
+  async *#chunks(begin: Begin, spec: FetchSpec, signal: AbortSignal): AsyncGenerator<Chunk, void, undefined> {
+    for await (const chunk of this.#read(begin, spec, signal)) {
+      await begin.tenure?.delivering(chunk.places);
+      yield chunk;
+    }
+  }
+
+  #read({ places, gaps }: Begin, spec: FetchSpec, signal: AbortSignal): AsyncGenerator<Chunk, void, undefined> {
     const { log, tail, batchBytes, fetchBytes, outageMs, catalogue } = this.#options;
     const { sources } = spec;
     return unread(places, gaps, {
@@ -232,6 +242,12 @@ export class Fetcher {
       },
     });
   }
+}
+
+function unreadOf({ places, gaps }: Standing, { sources: asked }: FetchSpec): Begin {
+  const wanted = ofSources(places, asked);
+  const sources = new Set(wanted.map(({ source }) => source));
+  return { places: wanted, gaps: gaps.filter((gap) => sources.has(gap.source)) };
 }
 
 /** A session that is released by whoever has it last: the stream, or the wait for evidence behind it. */

@@ -1,6 +1,9 @@
+import { Code } from "@connectrpc/connect";
+import { rpcError } from "@apispool/common/errors.js";
 import type { CommittedOffset, LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Names } from "@apispool/kafka-log/topics.js";
 import type { Catalogue, SourcePartition } from "./catalogue.js";
+import type { Claims, Holder } from "./claims.js";
 import type { CursorPlace } from "./cursor.js";
 import { type Gap, recreatedGap } from "./gap.js";
 import { KeyedLock } from "@apispool/common/keyed-lock.js";
@@ -18,7 +21,21 @@ export interface Standing {
   readonly isNew: boolean;
   /** Milliseconds since the Unix epoch of its last commit; undefined when nobody noted it. */
   readonly lastActivityMs: number | undefined;
+  /** The process that serves it; undefined where that is not known. */
+  readonly holder: Holder | undefined;
+  /** Nobody served it until now: this process has just claimed it. */
+  readonly claimed: boolean;
 }
+
+/**
+ * How old what was read may be when something that depends on it is committed, in milliseconds. Kafka has no conditional
+ * commit: a process that is frozen in between must not write over what another one has committed meanwhile.
+ */
+const FRESH_MS = 1000;
+/** How often it is read again because it has become older than that. */
+const MOST_TRIES = 10;
+/** A position that was committed since needs no renewal, in milliseconds. */
+const RENEW_AFTER_MS = 12 * 3_600_000;
 
 /** What is written beside a committed offset. */
 interface Note {
@@ -36,9 +53,11 @@ export class Positions {
   readonly #log: LogReader;
   readonly #names: Names;
   readonly #catalogue: Catalogue;
+  readonly #claims: Claims;
   readonly #commits = new KeyedLock();
 
-  constructor(log: LogReader, names: Names, catalogue: Catalogue) {
+  constructor(log: LogReader, names: Names, catalogue: Catalogue, claims: Claims) {
+    this.#claims = claims;
     this.#log = log;
     this.#names = names;
     this.#catalogue = catalogue;
@@ -46,24 +65,29 @@ export class Positions {
 
   /**
    * Where a reader stands in everything that there is. A reader that has no position anywhere gets one by `start` and
-   * exists from then on; a partition that came to be after the reader is read from its beginning.
+   * exists from then on; a partition that came to be after the reader is read from its beginning. A reader that another
+   * process serves is left as it is.
    */
   async open(reader: string, start: Start, signal?: AbortSignal): Promise<Standing> {
-    return await this.#commits.run([reader], async () => {
+    return await this.#whileFresh(reader, async (sendBy) => {
       const standing = await this.find(reader, signal);
+      if (standing.holder !== undefined && !this.#claims.isOwn(standing.holder)) return standing;
       const known = new Set(standing.places.map(keyOf));
       const missing = (await this.#catalogue.partitions(1000)).filter((partition) => !known.has(keyOf(partition)));
-      if (missing.length === 0) return standing;
+      const claim = standing.holder === undefined ? this.#claims.own("at once") : [];
+      if (missing.length === 0 && claim.length === 0) return standing;
       const begun = await this.#begin(missing, standing.isNew ? start : "earliest", signal);
-      await this.#log.commit(this.#names.readerGroup(reader), begun.map(toCommit), signal);
-      return { ...standing, places: [...standing.places, ...begun] };
+      const offsets = [...begun.map(toCommit), ...claim];
+      if (!(await this.#log.commit(this.#names.readerGroup(reader), offsets, signal, sendBy))) return undefined;
+      return { ...standing, places: [...standing.places, ...begun], claimed: claim.length > 0 };
     });
   }
 
   /** Where a reader stands in what it has a position in; changes nothing. */
   async find(reader: string, signal?: AbortSignal): Promise<Standing> {
     const partitions = await this.#catalogue.partitions();
-    const committed = await this.#log.committed(this.#names.readerGroup(reader), partitions, signal);
+    const asked = [...partitions, ...this.#claims.places];
+    const committed = await this.#log.committed(this.#names.readerGroup(reader), asked, signal);
     const byKey = new Map(committed.map((offset) => [keyOf(offset), offset]));
     const places: Place[] = [];
     const gaps: Gap[] = [];
@@ -78,7 +102,8 @@ export class Positions {
         places.push({ ...partition, offset: 0 });
       } else places.push({ ...partition, offset: found.offset });
     }
-    return { places, gaps, isNew: places.length === 0, lastActivityMs };
+    const holder = this.#claims.holderIn(committed);
+    return { places, gaps, isNew: places.length === 0, lastActivityMs, holder, claimed: false };
   }
 
   /** Moves a reader forward. What is behind its position already is left; tells whether anything moved, and where it stands. */
@@ -87,7 +112,7 @@ export class Positions {
     to: readonly CursorPlace[],
     signal?: AbortSignal,
   ): Promise<{ readonly changed: boolean; readonly places: readonly Place[] }> {
-    return await this.#commits.run([reader], async () => {
+    return await this.#whileFresh(reader, async (sendBy) => {
       const wanted = await this.resolve(to);
       const group = this.#names.readerGroup(reader);
       const committed = await this.#log.committed(group, wanted, signal);
@@ -97,7 +122,7 @@ export class Positions {
         const sameTopic = found === undefined || (noteOf(found).topic ?? place.topicId) === place.topicId;
         return found === undefined || !sameTopic || place.offset > found.offset;
       });
-      await this.#log.commit(group, ahead.map(toCommit), signal);
+      if (!(await this.#log.commit(group, ahead.map(toCommit), signal, sendBy))) return undefined;
       const moved = new Set(ahead.map(keyOf));
       const places = wanted.map((place) =>
         moved.has(keyOf(place)) ? place : { ...place, offset: byKey.get(keyOf(place))?.offset ?? place.offset },
@@ -106,10 +131,10 @@ export class Positions {
     });
   }
 
-  /** Moves a reader anywhere, backwards too. */
-  async set(reader: string, places: readonly Place[], signal?: AbortSignal): Promise<void> {
-    await this.#commits.run([reader], async () =>
-      this.#log.commit(this.#names.readerGroup(reader), places.map(toCommit), signal),
+  /** Moves a reader anywhere, backwards too; false where `sendBy` (performance.now()) was over before it could be sent. */
+  async set(reader: string, places: readonly Place[], sendBy: number, signal?: AbortSignal): Promise<boolean> {
+    return await this.#commits.run([reader], async () =>
+      this.#log.commit(this.#names.readerGroup(reader), places.map(toCommit), signal, sendBy),
     );
   }
 
@@ -122,10 +147,13 @@ export class Positions {
 
   /** Commits a reader's position again as it is, so that Kafka does not take it for abandoned (KIP-211). */
   async renew(reader: string): Promise<void> {
-    await this.#commits.run([reader], async () => {
+    const since = Date.now() - RENEW_AFTER_MS;
+    await this.#whileFresh(reader, async (sendBy) => {
       const group = this.#names.readerGroup(reader);
-      const committed = await this.#log.committed(group, await this.#catalogue.partitions(1000));
-      await this.#log.commit(group, committed);
+      const asked = [...(await this.#catalogue.partitions(1000)), ...this.#claims.places];
+      // What moves is left alone: it needs no renewal, and it may be moved by another process just now.
+      const still = (await this.#log.committed(group, asked)).filter((offset) => (noteOf(offset).at ?? 0) < since);
+      return (await this.#log.commit(group, still, undefined, sendBy)) ? true : undefined;
     });
   }
 
@@ -142,6 +170,22 @@ export class Positions {
     return places.flatMap(({ source, partition, offset, topicId }) => {
       const found = byName.get(`${source}/${partition}`);
       return found === undefined || found.topicId !== topicId ? [] : [{ ...found, offset }];
+    });
+  }
+
+  /**
+   * Reads and commits, alone in this process. What follows from what was read has to be sent by `sendBy`; undefined, for
+   * what would have come too late, does it again.
+   */
+  async #whileFresh<T>(reader: string, work: (sendBy: number) => Promise<T | undefined>): Promise<T> {
+    return await this.#commits.run([reader], async () => {
+      for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+        const done = await work(performance.now() + FRESH_MS);
+        if (done !== undefined) return done;
+      }
+      throw rpcError(Code.Unavailable, "KAFKA_UNAVAILABLE", "Kafka answers too slowly to commit safely; try again", {
+        retryAfterMs: 1000,
+      });
     });
   }
 

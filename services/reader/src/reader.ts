@@ -1,23 +1,28 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { describeError } from "@apispool/common/errors.js";
 import { addService } from "@apispool/common/grpc-server.js";
 import { HealthState } from "@apispool/common/health.js";
 import type { Logger } from "@apispool/common/logger.js";
 import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
+import { compacted, ensureTopics } from "@apispool/kafka-log/ensure-topics.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";
 import { Acknowledger } from "./acknowledger.js";
+import { Claims } from "./claims.js";
 import { Catalogue } from "./catalogue.js";
 import type { ReaderConfig } from "./config.js";
 import { DeadLetters } from "./dead-letters.js";
 import { Fetcher } from "./fetcher.js";
 import { keepReadersAlive } from "./keep-alive.js";
 import { Positions } from "./positions.js";
+import { newProcessId } from "./process-id.js";
 import { dataReader } from "./service.js";
 import { Sessions } from "./sessions.js";
 import { StandingReport } from "./standing-report.js";
+import { Tenures } from "./tenure.js";
 import { Tail } from "./tail.js";
 
 const HEALTH_CHECK_MS = 2000;
@@ -42,8 +47,10 @@ export async function startReader(
   const tailLog = createLog(settings);
   const probe = createLogReader({ ...settings, retryForMs: 500 });
   const catalogue = new Catalogue(log, names);
-  const positions = new Positions(log, names, catalogue);
+  const claims = new Claims(log, names, newProcessId());
+  const positions = new Positions(log, names, catalogue, claims);
   const sessions = new Sessions();
+  const tenures = new Tenures(claims);
   const acknowledger = new Acknowledger(positions, sessions);
   const { busyWaitMs, batchBytes, fetchBytes, tailBytes, outageMs } = config;
   const tail = new Tail({
@@ -59,6 +66,7 @@ export async function startReader(
     catalogue,
     positions,
     sessions,
+    tenures,
     acknowledger,
     busyWaitMs,
     batchBytes,
@@ -67,7 +75,17 @@ export async function startReader(
   });
   const report = new StandingReport(log);
   const deadLetters = new DeadLetters(log, names);
-  const service = dataReader({ log, fetcher, acknowledger, positions, sessions, report, deadLetters, busyWaitMs });
+  const service = dataReader({
+    log,
+    fetcher,
+    acknowledger,
+    positions,
+    sessions,
+    tenures,
+    report,
+    deadLetters,
+    busyWaitMs,
+  });
   const health = new HealthState([DataReader.typeName]);
   const server = await startGrpcService({
     log: logger,
@@ -77,7 +95,20 @@ export async function startReader(
     register: (grpcServer, options) => addService(grpcServer, DataReader, service, options),
   });
   const stopping = new AbortController();
+  let unguarded = false;
   const life = live();
+
+  /** Without its topic nobody can see which process serves a reader. */
+  async function enableClaims(): Promise<void> {
+    try {
+      const topic = { topic: names.readers, partitions: 1, config: compacted };
+      await ensureTopics(createKafka(settings), settings.brokers, [topic], logger);
+      claims.enabled = true;
+    } catch (error) {
+      if (!unguarded) logger.warn({ err: describeError(error) }, `no topic ${names.readers}: readers are not guarded`);
+      unguarded = true;
+    }
+  }
 
   async function live(): Promise<void> {
     const { signal } = stopping;
@@ -87,6 +118,7 @@ export async function startReader(
         () => true,
         () => false,
       );
+      if (reachable && !claims.enabled) await enableClaims();
       if (signal.aborted) break;
       if (first && reachable) logger.info(`ready on port ${server.port}`);
       else if (first) logger.debug("waiting for Kafka");

@@ -12,6 +12,7 @@ import { readerName } from "./reader-name.js";
 import { seekTargets } from "./seeker.js";
 import type { Sessions } from "./sessions.js";
 import { type StandingReport, toPosition } from "./standing-report.js";
+import { type Tenures, movedError } from "./tenure.js";
 
 export interface DataReaderOptions {
   readonly log: LogReader;
@@ -19,6 +20,7 @@ export interface DataReaderOptions {
   readonly acknowledger: Acknowledger;
   readonly positions: Positions;
   readonly sessions: Sessions;
+  readonly tenures: Tenures;
   readonly report: StandingReport;
   readonly deadLetters: DeadLetters;
   readonly busyWaitMs: number;
@@ -29,7 +31,7 @@ const AT_A_TIME = 8;
 
 /** The DataReader service. */
 export function dataReader(options: DataReaderOptions): Implementation<(typeof DataReader)["method"]> {
-  const { log, fetcher, acknowledger, positions, sessions, report, deadLetters, busyWaitMs } = options;
+  const { log, fetcher, acknowledger, positions, sessions, tenures, report, deadLetters, busyWaitMs } = options;
   return {
     fetchUnread: (request, context) =>
       // What is in its wire form already is sent as it is.
@@ -45,9 +47,13 @@ export function dataReader(options: DataReaderOptions): Implementation<(typeof D
       const reader = readerName(request.reader);
       const session = await sessions.hold(reader, { requestId, follow: false }, busyWaitMs, signal);
       try {
-        const { places } = await positions.open(reader, "earliest", signal);
-        const targets = await seekTargets(request, reader, places, { log, positions }, signal);
-        await positions.set(reader, targets, signal);
+        const entry = { session, follow: false, busyWaitMs, signal };
+        const { standing, tenure } = await tenures.enter(reader, entry, async () =>
+          positions.open(reader, "earliest", signal),
+        );
+        const targets = await seekTargets(request, reader, standing.places, { log, positions }, signal);
+        await tenure.sure();
+        if (!(await positions.set(reader, targets, tenure.sendBy, signal))) throw movedError(reader);
         return { positions: targets.map(toPosition) };
       } finally {
         session.release();
@@ -79,7 +85,10 @@ export function dataReader(options: DataReaderOptions): Implementation<(typeof D
       const reader = readerName(request.reader);
       const session = await sessions.hold(reader, { requestId, follow: false }, busyWaitMs, signal);
       try {
-        if (!(await positions.forget(reader, signal))) throw unknownReader(reader);
+        const entry = { session, follow: false, busyWaitMs, signal };
+        const { standing, tenure } = await tenures.enter(reader, entry, async () => positions.find(reader, signal));
+        await tenure.sure();
+        if (standing.isNew || !(await positions.forget(reader, signal))) throw unknownReader(reader);
         return {};
       } finally {
         session.release();

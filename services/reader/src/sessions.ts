@@ -17,6 +17,7 @@ export class Session {
   nudge: (() => void) | undefined;
   readonly #release: (session: Session) => void;
   readonly #positions = new Map<string, number>();
+  readonly #over = new AbortController();
   #changed: (() => void) | undefined;
 
   constructor(holder: Holder, release: (session: Session) => void) {
@@ -26,19 +27,33 @@ export class Session {
 
   /** Gives the reader to whoever waits for it. */
   release(): void {
+    this.#over.abort();
     this.#release(this);
+  }
+
+  /** Fires when the reader is given free. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** Whether, in this session, the reader's position has come to these places. */
+  hasAcknowledged(places: readonly Place[]): boolean {
+    return places.every((place) => (this.#positions.get(keyOf(place)) ?? -1) >= place.offset);
   }
 
   /** The reader's position has moved. */
   acknowledged(places: readonly Place[]): void {
-    for (const place of places) this.#positions.set(keyOf(place), place.offset);
+    for (const place of places) {
+      const key = keyOf(place);
+      this.#positions.set(key, Math.max(place.offset, this.#positions.get(key) ?? 0));
+    }
     this.#changed?.();
   }
 
   /** Resolves once the position has come to these places, after `ms`, or when the signal fires; says whether it has. */
   async untilAcknowledged(places: Iterable<Place>, ms: number, signal: AbortSignal): Promise<boolean> {
     const wanted = [...places];
-    const there = (): boolean => wanted.every((place) => (this.#positions.get(keyOf(place)) ?? -1) >= place.offset);
+    const there = (): boolean => this.hasAcknowledged(wanted);
     await new Promise<void>((resolve) => {
       const check = (): void => {
         if (there() || signal.aborted) done();

@@ -12,6 +12,8 @@ export interface TestStackOptions {
   readonly sourceName?: string;
   /** An `apispool.yaml` with the sources, instead of those. */
   readonly configFile?: string;
+  /** How many reader processes; one unless given. */
+  readonly readers?: number;
   /** What single processes get in their environment beyond that. */
   readonly serviceEnv?: StackOptions["serviceEnv"];
 }
@@ -31,7 +33,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
   const log = fileOutput(logFile);
   // A process that is killed over and over must not have to wait longer every time.
   const supervisor = new Supervisor(log.output, { initialMs: 100, maxMs: 1000, resetAfterMs: 2000 });
-  const { sourceUrl, sourceName, configFile, serviceEnv = {} } = options;
+  const { sourceUrl, sourceName, configFile, readers = 1, serviceEnv = {} } = options;
   const source = (): StackOptions["source"] => {
     if (configFile !== undefined) return { kind: "file", file: configFile };
     if (sourceUrl === undefined) return { kind: "demo", speed: 36_000 };
@@ -46,6 +48,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
     const stack = await startStack({
       root,
       supervisor,
+      readers,
       kafka: { home: kafkaHome, dir, port: 0 },
       source: source(),
       ports: { gateway: 0, ingestor: 0, reader: 0, demo: 0 },
@@ -70,6 +73,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
 
 /** Settings that the person running the tests has for their own Apispool are not the tests'. */
 export function withoutSettings(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
-  const ours = /^(APISPOOL_|SOURCE_|DEMO_|KAFKA_|TOPIC_|PORT$|HOST$|DELIVERY_|LOG_|NODE_ENV$|NODE_OPTIONS$|JEST_)/;
+  const ours =
+    /^(APISPOOL_|SOURCE_|DEMO_|KAFKA_|TOPIC_|PORT$|HOST$|READER|DELIVERY_|LOG_|NODE_ENV$|NODE_OPTIONS$|JEST_)/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)));
 }

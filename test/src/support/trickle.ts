@@ -17,16 +17,22 @@ export class Trickle {
     this.#running = this.#run();
   }
 
-  static async start(brokers: readonly string[], topic: string, replicationFactor = 1): Promise<Trickle> {
+  static async start(brokers: readonly string[], topic: string): Promise<Trickle> {
     const retry = { initialRetryTime: 20, maxRetryTime: 200, retries: 3 };
     const kafka = new Kafka({ brokers: [...brokers], clientId: "trickle", logLevel: logLevel.NOTHING, retry });
     const admin = kafka.admin();
     await admin.connect();
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor }], waitForLeaders: true });
+    // Where it is there already nothing happens.
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
     await admin.disconnect();
     const producer = kafka.producer({ allowAutoTopicCreation: false });
     await producer.connect();
     return new Trickle(producer, topic);
+  }
+
+  /** How many records have been written at least. */
+  get written(): number {
+    return this.#written;
   }
 
   /** Tells how many records have been written at least. */

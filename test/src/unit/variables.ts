@@ -1,3 +1,5 @@
+import { coloursFromEnv } from "@apispool/cli/colours.js";
+import { cliSettingsFromEnv } from "@apispool/cli/settings.js";
 import { demoConfigFromEnv } from "@apispool/demo-api/demo.js";
 import { EnvReader } from "@apispool/common/env.js";
 import { processSettingsFromEnv } from "@apispool/common/process-settings.js";
@@ -22,6 +24,10 @@ const readers = {
   Reader: (env) => readerConfigFromEnv(new EnvReader(env)),
   Gateway: (env) => gatewayConfigFromEnv(new EnvReader(env)),
   "Demo API": (env) => demoConfigFromEnv(new EnvReader(env)),
+  "Command line": (env) => {
+    cliSettingsFromEnv(env);
+    coloursFromEnv(env, { isTerminal: true, columns: undefined });
+  },
 } satisfies Record<string, (env: Env) => unknown>;
 
 export type Section = keyof typeof readers;

@@ -24,7 +24,7 @@ else {
 }
 process.on("SIGTERM", () => { console.log("stops"); process.exit(0); });
 process.on("disconnect", () => process.exit(0));
-console.log("up " + process.pid + " " + JSON.stringify({ KAFKA_BROKERS: env.KAFKA_BROKERS, SOURCE_URL: env.SOURCE_URL, SOURCE_NAME: env.SOURCE_NAME }));
+console.log("up " + process.pid + " " + JSON.stringify({ KAFKA_BROKERS: env.KAFKA_BROKERS, SOURCE_URL: env.SOURCE_URL, SOURCE_NAME: env.SOURCE_NAME, READER_ADDRESSES: env.READER_ADDRESSES }));
 `;
 
 /** A checkout (a temporary folder) in which every service is a stand-in, and the launcher is the real one. */

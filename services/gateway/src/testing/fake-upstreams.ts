@@ -23,8 +23,8 @@ import { type RunningServer, startGrpcService } from "@apispool/common/service-m
  * positions and the lock of each reader as the contract says, and remembers what it was asked.
  */
 export class FakeReader {
-  readonly log: string[] = [];
-  readonly positions = new Map<string, number>();
+  readonly log: string[];
+  readonly positions: Map<string, number>;
   readonly requests: FetchUnreadRequest[] = [];
   readonly contexts: CallContext[] = [];
   readonly acknowledged: string[] = [];
@@ -49,6 +49,12 @@ export class FakeReader {
   readonly #wakeUps = new Set<() => void>();
   server: RunningServer | undefined;
   health = new HealthState([DataReader.typeName]);
+
+  /** Another process on the same log and positions, as it were, where one is given. */
+  constructor(same?: FakeReader) {
+    this.log = same?.log ?? [];
+    this.positions = same?.positions ?? new Map<string, number>();
+  }
 
   async start(address = "127.0.0.1:0"): Promise<string> {
     this.server = await startGrpcService({
@@ -177,7 +183,7 @@ export class FakeReader {
       left -= at - from;
       sent += at - from;
       this.sent += at - from;
-      const complete = !request.follow && (at >= this.log.length || left === 0);
+      const complete = left === 0 || (!request.follow && at >= this.log.length);
       yield create(FetchUnreadResponseSchema, {
         gaps: this.gaps.splice(0),
         records: this.log.slice(from, at).map((json, index) => recordOf(json, from + index)),

@@ -4,6 +4,7 @@ import { silentLogger } from "@apispool/common/logger.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
 import type { GatewayConfig } from "../config.js";
 import { startGateway } from "../gateway.js";
+import type { Resolve } from "../reader-addresses.js";
 import { FakeIngestor, FakeReader } from "./fake-upstreams.js";
 
 /** A gateway with fake services behind it. */
@@ -12,14 +13,14 @@ export class Harness {
   readonly ingestor = new FakeIngestor();
   gateway: RunningServer | undefined;
 
-  static async start(config: Partial<GatewayConfig> = {}): Promise<Harness> {
+  static async start(config: Partial<GatewayConfig> = {}, resolve?: Resolve): Promise<Harness> {
     const harness = new Harness();
     const [readerAddress, ingestorAddress] = await Promise.all([harness.reader.start(), harness.ingestor.start()]);
     harness.gateway = await startGateway(
       {
         host: "127.0.0.1",
         port: 0,
-        readerAddress,
+        readers: [{ kind: "address", address: readerAddress }],
         ingestorAddress,
         deliveryTimeoutMs: 30_000,
         deliveryIdleMs: 1000,
@@ -31,6 +32,7 @@ export class Harness {
         ...config,
       },
       silentLogger,
+      resolve,
     );
     await eventually(async () => {
       const { status } = await fetch(`${harness.url}/readyz`);

@@ -39,6 +39,15 @@ export class Harness {
     log: silentLogger,
   };
   readonly kafka: Kafka = createKafka(this.settings);
+  #config: ReaderConfig = {
+    address: "127.0.0.1:0",
+    kafka: this.settings,
+    busyWaitMs: 5000,
+    batchBytes: 256 * 1024,
+    fetchBytes: 2 * 1024 * 1024,
+    tailBytes: 4 * 1024 * 1024,
+    outageMs: 30_000,
+  };
   readonly #sequences = new Map<string, number>();
   readonly #closers: (() => Promise<void>)[] = [];
   server: RunningServer | undefined;
@@ -50,23 +59,18 @@ export class Harness {
 
   static async start(config: Partial<ReaderConfig> = {}, createLog = createLogReader): Promise<Harness> {
     const harness = new Harness();
-    const server = await startReader(
-      {
-        address: "127.0.0.1:0",
-        kafka: harness.settings,
-        busyWaitMs: 5000,
-        batchBytes: 256 * 1024,
-        fetchBytes: 2 * 1024 * 1024,
-        tailBytes: 4 * 1024 * 1024,
-        outageMs: 30_000,
-        ...config,
-      },
-      silentLogger,
-      createLog,
-    );
+    harness.#config = { ...harness.#config, ...config };
+    const server = await startReader(harness.#config, silentLogger, createLog);
     harness.server = server;
     harness.client = harness.connect(server.port);
     return harness;
+  }
+
+  /** Another process, as it were, on the same topics; where it can be reached, and by what. */
+  async another(config: Partial<ReaderConfig> = {}): Promise<{ port: number; client: Client<typeof DataReader> }> {
+    const server = await startReader({ ...this.#config, ...config }, silentLogger);
+    this.#closers.push(() => server.stop());
+    return { port: server.port, client: this.connect(server.port) };
   }
 
   /** A client with a connection of its own. */

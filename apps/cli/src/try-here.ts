@@ -3,8 +3,9 @@ import { parseParentRecord } from "@apispool/ingestor/poll/parent-record.js";
 import { type PollOptions, type PollOutcome, poll } from "@apispool/ingestor/poll/poll.js";
 import { createParts } from "@apispool/ingestor/poll/source-parts.js";
 import { trySource } from "@apispool/ingestor/try/try-source.js";
-import { readSources } from "./check.js";
+import { readSources } from "./config-file.js";
 import type { ExitCode, Surroundings } from "./surroundings.js";
+import { tell } from "./tried-text.js";
 
 const never = new AbortController().signal;
 
@@ -44,7 +45,7 @@ export async function tryHere(
     const item = { partition: 0, offset: 0 };
     pollIt = async (options) => poll({ ...options, parent: { item, record, after: {} } });
   }
-  return tell(await once(config, pollIt, limits, around), around);
+  return tell(await once(config, pollIt, limits, around), around) ? 0 : 1;
 }
 
 async function once(
@@ -59,38 +60,4 @@ async function once(
   } finally {
     parts.http.close();
   }
-}
-
-function tell(tried: Tried, { out, err }: Surroundings): ExitCode {
-  const { records = [], deadLetters = [], requests = [], recordsTotal = 0n, deadLettersTotal = 0n } = tried;
-  for (const { json } of records) out(json ?? "");
-  for (const { method, url, status } of requests) err(`${method} ${url} → ${status === 0 ? "no answer" : status}`);
-  err(
-    `${recordsTotal} ${recordsTotal === 1n ? "record" : "records"} would be written${Number(recordsTotal) > records.length ? `, ${records.length} are shown` : ""}`,
-  );
-  if (deadLettersTotal > 0n) err(`${deadLettersTotal} items would go to the dead letters:`);
-  for (const { place, reason } of deadLetters) err(`  ${place}: ${reason}`);
-  if (tried.duplicates !== 0n) err(`${tried.duplicates} records come twice and would be written once`);
-  if (tried.nextCursor !== "") err(`next cursor: ${tried.nextCursor}`);
-  if (tried.more === true) err("there is more to be had: see --pages");
-  if (tried.error === "") return 0;
-  err(`it failed: ${tried.error}`);
-  return 1;
-}
-
-/** Has the service poll that runs at an address; prints its answer as it is. */
-export async function tryThere(name: string, url: string, { out, err }: Surroundings): Promise<ExitCode> {
-  const response = await fetch(new URL("/worker", url), {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ command: "test", sources: [name] }),
-  });
-  const text = (await response.text()).trimEnd();
-  if (!response.ok) {
-    err(text);
-    return 1;
-  }
-  out(text);
-  const { sources } = JSON.parse(text) as { sources: readonly { error: string | null }[] };
-  return sources.every(({ error }) => error === null) ? 0 : 1;
 }

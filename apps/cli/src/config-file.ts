@@ -1,20 +1,15 @@
 import { checkConfigText } from "@apispool/ingestor/config/load.js";
 import type { SourceConfig } from "@apispool/ingestor/config/source-config.js";
-import type { ExitCode, Surroundings } from "./surroundings.js";
+import type { Surroundings } from "./surroundings.js";
 
 /** The sources of a file; undefined, and what is wrong is told, where it is not right. */
-export function readSources(file: string, { env, read, err }: Surroundings): readonly SourceConfig[] | undefined {
+export function readSources(
+  file: string,
+  { env, read, err }: Pick<Surroundings, "env" | "read" | "err">,
+): readonly SourceConfig[] | undefined {
   const { sources, problems } = checkConfigText(read(file), file, (variable) => env[variable]);
   if (problems.length === 0) return sources;
   for (const problem of problems) err(problem);
   err(problems.length === 1 ? "1 problem" : `${problems.length} problems`);
   return undefined;
-}
-
-/** Says whether a configuration is right. */
-export function check(file: string, around: Surroundings): ExitCode {
-  const sources = readSources(file, around);
-  if (sources === undefined) return 1;
-  around.out(`${file} is right: ${sources.map(({ name }) => name).join(", ")}`);
-  return 0;
 }
