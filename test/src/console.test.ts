@@ -173,6 +173,8 @@ sources:
       await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     await page.getByText("shipments is stopped.").waitFor();
+    // It does nothing more, but is where it was.
+    expect(await focused.getAttribute("aria-label")).toBe("Stop shipments");
     await page.getByRole("button", { name: "Start shipments" }).press("Space");
     await page.getByText("shipments is started.").waitFor();
   });
@@ -306,6 +308,20 @@ sources:
     // Nor is anything shown twice.
     const shown = await page.locator("tbody button.link").allInnerTexts();
     expect(new Set(shown).size).toBe(shown.length);
+  });
+
+  it("notices a gateway that is silent", async () => {
+    const { page } = await show();
+    await page.locator("[data-source=orders]").getByText("Running").waitFor();
+    proxy.freeze();
+    await page.getByText(/does not answer/).waitFor();
+    proxy.thaw();
+    await page.getByText("Connected", { exact: true }).waitFor();
+    const total = await written("orders");
+    newOrders(1);
+    await eventually(async () =>
+      expect(await textOf(page.locator("[data-source=orders]"))).toContain(`Written ${total + 1n}`),
+    );
   });
 
   it("survives a gateway that is killed and started again", async () => {

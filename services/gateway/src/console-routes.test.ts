@@ -76,7 +76,7 @@ describe("the console's files", () => {
   });
 
   it("are sent as the client likes it, the same in all codings, with a tag for each", async () => {
-    const [script = ""] = (await assetsOf()).filter((path) => path.endsWith(".js"));
+    const script = (await assetsOf()).find((path) => path.endsWith(".js")) ?? "";
     const plain = await get(script);
     const gzip = await get(script, { "accept-encoding": "gzip" });
     const brotli = await get(script, { "accept-encoding": "gzip, deflate, br, zstd" });

@@ -6,6 +6,7 @@ export class CutProxy {
   readonly #sockets = new Set<net.Socket>();
   #server: net.Server | undefined;
   #port = 0;
+  #frozen = false;
 
   private constructor(url: string) {
     const { hostname, port } = new URL(url);
@@ -32,6 +33,18 @@ export class CutProxy {
     await closed;
   }
 
+  /** Lets nothing through any more, without a word: as a network does that is gone. New connections are taken all the same. */
+  freeze(): void {
+    this.#frozen = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  /** Lets new connections through; what was frozen is dead. */
+  thaw(): void {
+    this.#frozen = false;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   /** Listens again, at the same address. */
   async mend(): Promise<void> {
     const server = net.createServer({ allowHalfOpen: true }, (client) => {
@@ -46,7 +59,7 @@ export class CutProxy {
           this.#sockets.delete(one);
           other.destroy();
         });
-        one.pipe(other);
+        if (!this.#frozen) one.pipe(other);
       }
     });
     await new Promise<void>((resolve, reject) => {

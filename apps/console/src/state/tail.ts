@@ -110,7 +110,9 @@ function place(begin: Begin): string {
     tail.value = markAway(tail.value, since, time);
     return "latest";
   }
-  return cursor === "" ? sinceOf(begin, time) : cursor;
+  if (cursor !== "") return cursor;
+  // Nothing came yet, and what came meanwhile would be left out in silence.
+  return since !== undefined && begin === "latest" ? new Date(since).toISOString() : sinceOf(begin, time);
 }
 
 function draw(): void {

@@ -133,7 +133,7 @@ function RecordRow({ entry, onOpen }: { readonly entry: RecordEntry; readonly on
   const written = msOf(record.ingestedAt);
   return (
     <tr onClick={onOpen}>
-      <td class="time">{written === undefined ? "" : moment(written, now.peek())}</td>
+      <td class="time">{written !== undefined && <Time ms={written} />}</td>
       <td class="source-name">{record.source}</td>
       <td class="id">
         <button
@@ -155,6 +155,19 @@ function RecordRow({ entry, onOpen }: { readonly entry: RecordEntry; readonly on
         <span class="size">{bytes(text.length)}</span>
       </td>
     </tr>
+  );
+}
+
+/** Where there is little room, without its thousandths. */
+function Time({ ms }: { readonly ms: number }) {
+  const text = moment(ms, now.peek());
+  const point = text.lastIndexOf(".");
+  if (point === -1) return <>{text}</>;
+  return (
+    <>
+      {text.slice(0, point)}
+      <span class="thousandths">{text.slice(point)}</span>
+    </>
   );
 }
 

@@ -6,6 +6,7 @@ import { sentence } from "../logic/problem.js";
 import { routeHash } from "../logic/route.js";
 import { adviceOnSource, describeSource, lastSuccess } from "../logic/source-view.js";
 import { ratesOf } from "../logic/throughput.js";
+import { ActionButton } from "../parts/action-button.js";
 import { Commands } from "../parts/commands.js";
 import { Sparkline, ThroughputPlot } from "../parts/plot.js";
 import { StatusDot } from "../parts/status-dot.js";
@@ -33,20 +34,12 @@ export function SourcesView() {
         <StreamNote state={watchState.value} what="The status" />
         {all.length > 1 && (
           <div class="actions">
-            <button
-              type="button"
-              onClick={() => void command("start", [])}
-              disabled={!views.some(({ canStart }) => canStart)}
-            >
+            <ActionButton idle={!views.some(({ canStart }) => canStart)} onAct={() => void command("start", [])}>
               Start all
-            </button>
-            <button
-              type="button"
-              onClick={() => void command("stop", [])}
-              disabled={!views.some(({ canStop }) => canStop)}
-            >
+            </ActionButton>
+            <ActionButton idle={!views.some(({ canStop }) => canStop)} onAct={() => void command("stop", [])}>
               Stop all
-            </button>
+            </ActionButton>
           </div>
         )}
       </div>
@@ -131,23 +124,17 @@ function SourceCard({ status }: { readonly status: SourceStatus }) {
         )}
       </dl>
       <div class="actions">
-        <button
-          type="button"
-          class={view.canStart && !view.canStop ? "primary" : ""}
-          disabled={busy || !view.canStart}
-          onClick={() => void command("start", [source])}
-          aria-label={`Start ${source}`}
+        <ActionButton
+          class={view.canStart && !view.canStop && !busy ? "primary" : ""}
+          label={`Start ${source}`}
+          idle={busy || !view.canStart}
+          onAct={() => void command("start", [source])}
         >
           Start
-        </button>
-        <button
-          type="button"
-          disabled={busy || !view.canStop}
-          onClick={() => void command("stop", [source])}
-          aria-label={`Stop ${source}`}
-        >
+        </ActionButton>
+        <ActionButton label={`Stop ${source}`} idle={busy || !view.canStop} onAct={() => void command("stop", [source])}>
           {busy && view.canStop ? "Stopping …" : "Stop"}
-        </button>
+        </ActionButton>
       </div>
       {status.lastError !== "" && (
         <p class="problem">
