@@ -25,6 +25,10 @@ const READ_COMMITTED = 1;
 const EARLIEST = -2;
 const LATEST = -1;
 const SIMPLE_CONSUMER_GENERATION = -1;
+/** How many times more than was asked for a fetch may become by decompression; what is left over is fetched again. */
+const DECOMPRESSED_FACTOR = 8;
+/** That much it may be at any rate, in bytes. */
+const LEAST_DECOMPRESSED = 4 * 1024 * 1024;
 
 /** Reads Kafka by offset over kafkajs's connections, with our own requests and decoder where it has none that serve. */
 export function createLogReader(settings: LogReaderSettings): LogReader {
@@ -86,7 +90,7 @@ class KafkaJsLogReader implements LogReader {
         const position = positions[i] as PartitionOffset;
         return response.errorCode === kafkaErrors.OFFSET_OUT_OF_RANGE
           ? await this.#outOfRange(position, options.signal)
-          : toFetched(response, position);
+          : toFetched(response, position, options.maxBytesPerPartition);
       }),
     );
   }
@@ -319,8 +323,11 @@ function byTopic<P extends TopicPartition, Q>(
   return [...topics].map(([topic, list]) => ({ topic, partitions: list }));
 }
 
-function toFetched(response: PartitionResponse, position: PartitionOffset): FetchedPartition {
-  const { records, nextOffset, unreadable } = decodeRecordBatches(response.records, position.offset, response.aborted);
+function toFetched(response: PartitionResponse, position: PartitionOffset, asked: number): FetchedPartition {
+  const { records, nextOffset, unreadable } = decodeRecordBatches(response.records, position.offset, {
+    aborted: response.aborted,
+    enoughBytes: Math.max(LEAST_DECOMPRESSED, DECOMPRESSED_FACTOR * asked),
+  });
   return {
     topic: position.topic,
     partition: position.partition,

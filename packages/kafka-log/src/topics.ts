@@ -1,5 +1,7 @@
 /** The names of everything that Apispool keeps in Kafka, from one prefix, so that several can share a cluster. */
 export interface Names {
+  /** What all of them begin with. */
+  readonly prefix: string;
   readonly recordsPrefix: string;
   readonly records: (source: string) => string;
   /** The source that a records topic belongs to; undefined for any other topic. */
@@ -23,6 +25,7 @@ export function namesFor(prefix: string): Names {
   const recordsPrefix = `${prefix}.records.`;
   const readerGroupPrefix = `${prefix}.reader.`;
   return {
+    prefix: `${prefix}.`,
     recordsPrefix,
     records: (source) => recordsPrefix + source,
     sourceOf: (topic) => (topic.startsWith(recordsPrefix) ? topic.slice(recordsPrefix.length) : undefined),

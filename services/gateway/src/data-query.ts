@@ -8,6 +8,7 @@ import {
   StartAtSchema,
 } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { type FieldProblem, invalidArgument } from "@apispool/common/errors.js";
+import { type RawFilter, filterBodyNames, filterFromUrl, filterOf, filterQueryNames } from "./data-filter.js";
 import { type JsonObject, unknownFields } from "./json-body.js";
 import { shown, timeOf } from "./json-text.js";
 
@@ -25,9 +26,10 @@ export interface DataQuery {
 
 const queryNames = ["reader", "source", "limit", "max_bytes", "wait", "ack", "since", "start", "follow"] as const;
 const bodyNames = ["reader", "sources", "limit", "max_bytes", "wait", "ack", "since", "start", "follow"] as const;
+const listNames: readonly string[] = ["source", "key", "header"];
 
 /** The values as they came in, by name; undefined where nothing was given. */
-interface Raw {
+interface Raw extends RawFilter {
   readonly reader?: unknown;
   readonly sources?: unknown;
   readonly limit?: unknown;
@@ -43,10 +45,10 @@ interface Raw {
 export function dataQueryFromUrl(query: URLSearchParams): DataQuery {
   const problems: FieldProblem[] = [];
   for (const name of new Set(query.keys())) {
-    if (!(queryNames as readonly string[]).includes(name)) {
-      problems.push({ field: name, problem: `is unknown; known are ${queryNames.join(", ")}` });
-    } else if (name !== "source" && query.getAll(name).length > 1) {
-      problems.push({ field: name, problem: "is given more than once; only source may be repeated" });
+    const known: readonly string[] = [...queryNames, ...filterQueryNames];
+    if (!known.includes(name)) problems.push({ field: name, problem: `is unknown; known are ${known.join(", ")}` });
+    else if (!listNames.includes(name) && query.getAll(name).length > 1) {
+      problems.push({ field: name, problem: `is given more than once; only ${listNames.join(", ")} may be repeated` });
     }
   }
   const one = (name: string): string | undefined => query.get(name) ?? undefined;
@@ -66,8 +68,9 @@ export function dataQueryFromUrl(query: URLSearchParams): DataQuery {
       since: one("since"),
       start: one("start"),
       follow: ({ true: true, false: false } as Record<string, unknown>)[one("follow") ?? ""] ?? one("follow"),
+      ...filterFromUrl(query, (field, problem) => void problems.push({ field, problem })),
     },
-    "source",
+    { sources: "source", keys: "key" },
     problems,
   );
 }
@@ -84,12 +87,18 @@ export function withoutEffect({ request, ...rest }: DataQuery): DataQuery {
   };
 }
 
-/** Parses the body of `POST /data`: the same names, but `sources`, a list. */
+/** Parses the body of `POST /data`: the same names, but `sources` and `keys`, lists, and `headers`, an object. */
 export function dataQueryFromBody(body: JsonObject): DataQuery {
-  return parse(body, "sources", unknownFields(body, bodyNames));
+  return parse(body, { sources: "sources", keys: "keys" }, unknownFields(body, [...bodyNames, ...filterBodyNames]));
 }
 
-function parse(raw: Raw, sourcesName: string, problems: FieldProblem[]): DataQuery {
+/** What the lists are called where they come from. */
+interface ListNames {
+  readonly sources: string;
+  readonly keys: string;
+}
+
+function parse(raw: Raw, names: ListNames, problems: FieldProblem[]): DataQuery {
   const wrong = (field: string, problem: string): undefined => void problems.push({ field, problem });
   const text = (field: keyof Raw, value: unknown): string => {
     if (value === undefined) return "";
@@ -109,7 +118,7 @@ function parse(raw: Raw, sourcesName: string, problems: FieldProblem[]): DataQue
   if (since !== "" && raw.ack !== undefined && raw.ack !== "manual") {
     wrong("ack", "goes with since only as manual: a fetch from a cursor acknowledges nothing");
   }
-  const sources = sourcesOf(raw.sources, sourcesName, wrong);
+  const sources = sourcesOf(raw.sources, names.sources, wrong);
   const start = startOf(text("start", raw.start), wrong);
   const follow = typeof raw.follow === "boolean" ? raw.follow : undefined;
   if (raw.follow !== follow) wrong("follow", `is ${shown(raw.follow)}; it must be true or false`);
@@ -122,6 +131,7 @@ function parse(raw: Raw, sourcesName: string, problems: FieldProblem[]): DataQue
     follow: follow ?? false,
     ack: ack.mode,
     ackCursor: ack.cursor,
+    ...filterOf(raw, names.keys, wrong),
     ...waitOf(raw.wait, wrong),
     ...(start === undefined ? {} : { start }),
   });

@@ -230,6 +230,41 @@ describe("the JSON API", () => {
     expect(fromBody).toEqual(fromQuery);
   });
 
+  it("hands filters on, in the query and in the body", async () => {
+    const where = "mag > `5` && place == 'a+b'";
+    const query = new URLSearchParams({ reader: "a", where });
+    for (const key of ["k1", "k:2"]) query.append("key", key);
+    for (const header of ["ce_type:a:b", "x-é:"]) query.append("header", header);
+    await fetch(`${harness.url}/data?${query.toString()}`);
+    const body = { reader: "a", keys: ["k1", "k:2"], headers: { ce_type: "a:b", "x-é": "" }, where };
+    expect((await post("/data", JSON.stringify(body))).status).toBe(200);
+    const [fromQuery, fromBody] = harness.reader.requests;
+    expect(fromQuery).toMatchObject({ keys: body.keys, headers: body.headers, where });
+    expect(fromBody).toEqual(fromQuery);
+  });
+
+  it.each([
+    ["key=&key=a", ["key[0]"]],
+    ["header=plain", ["header"]],
+    ["header=a:1&header=:2&header=a:3", ["header[1]", "header[2]"]],
+    ["where=", ["where"]],
+    ["where=a&where=b", ["where"]],
+  ])("names what is wrong with the filters %s", async (query, fields) => {
+    const response = await fetch(`${harness.url}/data?${query}`);
+    expect([response.status, (await problemIn(response)).errors?.map(({ field }) => field)]).toEqual([400, fields]);
+  });
+
+  it.each([
+    [{ keys: "a" }, ["keys"]],
+    [{ keys: [1, ""] }, ["keys[0]", "keys[1]"]],
+    [{ headers: [] }, ["headers"]],
+    [{ headers: { a: 1, b: "x", c: null } }, ["headers.a", "headers.c"]],
+    [{ where: true }, ["where"]],
+  ])("names what is wrong with the filters %j", async (body, fields) => {
+    const response = await post("/data", JSON.stringify(body));
+    expect([response.status, (await problemIn(response)).errors?.map(({ field }) => field)]).toEqual([400, fields]);
+  });
+
   it("puts the records' own JSON in byte for byte", async () => {
     const odd = '{ "z":1.10,"a" : 123456789012345678901234567890,\n "é":"\\u00e9" }';
     harness.reader.add([odd, "[1]"]);

@@ -37,6 +37,7 @@ const text = {
   binary: Buffer.from(',"binary":"'),
   end: Buffer.from('"}'),
   none: Buffer.from("null"),
+  tombstone: Buffer.from('null,"tombstone":true'),
 };
 /** More than these and the numbers take. */
 const FRAME = 300;
@@ -245,7 +246,7 @@ class Fields {
       return;
     }
     writer.all(text.data);
-    if (this.#payload === "none") writer.all(text.none);
+    if (this.#payload === "none") writer.all(text.tombstone);
     else writer.span(bytes, from, length);
     writer.byte(CLOSE);
   }

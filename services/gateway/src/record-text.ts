@@ -9,7 +9,8 @@ export function recordText(record: DataRecord): string {
       ? `"data":${payload.value}`
       : payload.case === "binary"
         ? `"binary":"${Buffer.from(payload.value.buffer, payload.value.byteOffset, payload.value.byteLength).toString("base64")}"`
-        : `"data":null`;
+        : // JSON has a null of its own; this is Kafka's, by which a key is deleted from a compacted topic.
+          `"data":null,"tombstone":true`;
   let headers = "";
   // eslint-disable-next-line no-unreachable-loop -- asks whether there is one, without listing them
   for (const _name in record.headers) {

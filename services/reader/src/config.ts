@@ -1,5 +1,6 @@
 import type { EnvReader } from "@apispool/common/env.js";
 import { type KafkaSettings, kafkaSettingsFromEnv } from "@apispool/kafka-log/settings.js";
+import { type ForeignTopic, foreignTopicsFromEnv } from "./foreign-topics.js";
 
 /** Everything that the reader is told; durations in milliseconds, sizes in bytes. */
 export interface ReaderConfig {
@@ -16,14 +17,18 @@ export interface ReaderConfig {
   readonly tailBytes: number;
   /** How long a live tail waits for Kafka to come back; then it ends with UNAVAILABLE. */
   readonly outageMs: number;
+  /** What is read beside Apispool's own topics. */
+  readonly topics: readonly ForeignTopic[];
 }
 
 /** Reads the reader's configuration; problems are collected by the environment's reader. */
 export function readerConfigFromEnv(env: EnvReader): ReaderConfig {
   const [address = "127.0.0.1:50052"] = env.addresses("READER_ADDRESS", ["127.0.0.1:50052"]);
+  const kafka = kafkaSettingsFromEnv(env, "apispool-reader");
   return {
     address,
-    kafka: kafkaSettingsFromEnv(env, "apispool-reader"),
+    kafka,
+    topics: foreignTopicsFromEnv(env, kafka.topicPrefix),
     busyWaitMs: env.durationMs("READER_WAIT", { fallback: 5000, min: 0, max: 60_000 }),
     batchBytes: env.integer("BATCH_BYTES", { fallback: 256 * 1024, min: 1024, max: 3 * 1024 * 1024 }),
     fetchBytes: env.integer("FETCH_BYTES", { fallback: 1024 * 1024, min: 1024, max: 64 * 1024 * 1024 }),

@@ -8,7 +8,7 @@ import type {
 import { type FieldProblem, invalidArgument } from "@apispool/common/errors.js";
 import type { LogReader, LogRecord, TopicPartition } from "@apispool/kafka-log/log-reader.js";
 import { type Names, deadLetterHeaders } from "@apispool/kafka-log/topics.js";
-import { ofSources } from "./catalogue.js";
+import type { Catalogue } from "./catalogue.js";
 
 const mostLetters = 1000;
 const usualLetters = 100;
@@ -34,10 +34,12 @@ type Letter = MessageInitShape<typeof DeadLetterSchema> & {
 export class DeadLetters {
   readonly #log: LogReader;
   readonly #names: Names;
+  readonly #catalogue: Catalogue;
 
-  constructor(log: LogReader, names: Names) {
+  constructor(log: LogReader, names: Names, catalogue: Catalogue) {
     this.#log = log;
     this.#names = names;
+    this.#catalogue = catalogue;
   }
 
   /** Throws INVALID_ARGUMENT, and NOT_FOUND / UNKNOWN_SOURCE. */
@@ -46,21 +48,27 @@ export class DeadLetters {
     signal: AbortSignal,
   ): Promise<MessageInitShape<typeof ListDeadLettersResponseSchema>> {
     const { limit, rawBytes } = bounds(request);
-    const partitions = ofSources(await this.#partitions(signal), request.sources);
+    const partitions = this.#catalogue.ofSources(await this.#partitions(signal), request.sources);
     const [begins, ends] = await Promise.all([
       this.#log.offsetsAt("earliest", partitions, signal),
       this.#log.offsetsAt("latest", partitions, signal),
     ]);
     const letters: Letter[] = [];
+    let more = false;
     for (const [index, partition] of partitions.entries()) {
       const range = { from: begins[index]?.offset ?? 0, to: ends[index]?.offset ?? 0 };
       // One more tells that there is more.
-      letters.push(...(await this.#newest(partition, range, { limit: limit + 1, rawBytes }, signal)));
-      // Of many sources no more is held than is asked for of one.
-      letters.sort((a, b) => b.writtenMs - a.writtenMs).splice(limit + 1);
+      const newest = await this.#newest(partition, range, { limit: limit + 1, rawBytes }, signal);
+      more ||= newest.more;
+      letters.push(...newest.letters);
+      letters.sort((a, b) => b.writtenMs - a.writtenMs);
+      // Of many sources no more is held than of one.
+      const held = withinBytes(letters).slice(0, limit + 1);
+      more ||= held.length < letters.length;
+      letters.splice(held.length);
     }
-    const sent = withinBytes(letters.slice(0, limit));
-    return { deadLetters: sent, more: letters.length > sent.length };
+    const sent = letters.slice(0, limit);
+    return { deadLetters: sent, more: more || letters.length > sent.length };
   }
 
   async #partitions(signal: AbortSignal): Promise<readonly Partition[]> {
@@ -71,32 +79,43 @@ export class DeadLetters {
     );
   }
 
-  /** The newest of a partition, the newest first: looks further and further back from its end until there are enough. */
+  /**
+   * The newest of a partition, the newest first, and whether there are more that did not fit. Looks further and further back
+   * from its end until there are enough.
+   */
   async #newest(
     partition: Partition,
     { from, to }: { readonly from: number; readonly to: number },
     { limit, rawBytes }: { readonly limit: number; readonly rawBytes: number },
     signal: AbortSignal,
-  ): Promise<Letter[]> {
-    let found: Letter[] = [];
+  ): Promise<{ readonly letters: Letter[]; readonly more: boolean }> {
+    let letters: Letter[] = [];
+    let more = false;
     // Markers of transactions take offsets, too.
-    for (let end = to, step = 2 * limit; end > from && found.length < limit; step *= 2) {
+    for (let end = to, step = 2 * limit; end > from && letters.length < limit && !more; step *= 2) {
       const begin = Math.max(from, end - step);
+      // The oldest first, as they are read.
       const older: Letter[] = [];
+      let bytes = 0;
       for (let offset = begin; offset < end;) {
         const [answer] = await this.#log.fetch([{ ...partition, offset }], { ...FETCH, signal });
         if (answer === undefined || answer.nextOffset <= offset) break;
         for (const record of answer.records) {
           if (record.offset >= end) break;
-          older.push(letterOf(partition, record, rawBytes));
-          if (older.length > limit) older.shift();
+          const letter = letterOf(partition, record, rawBytes);
+          older.push(letter);
+          bytes += letter.raw.length;
+          while (older.length > limit || (older.length > 1 && bytes > mostRawBytesTogether)) {
+            bytes -= older.shift()?.raw.length ?? 0;
+            more = true;
+          }
         }
         offset = answer.nextOffset;
       }
-      found = [...found, ...older.reverse()].slice(0, limit);
+      letters = [...letters, ...older.reverse()];
       end = begin;
     }
-    return found;
+    return { letters, more };
   }
 }
 
@@ -118,13 +137,14 @@ function letterOf({ source, partition }: Partition, record: LogRecord, rawBytes:
   };
 }
 
-/** As many as fit, but one at least. */
-function withinBytes(letters: readonly Letter[]): Letter[] {
+/** The first of them, as many as fit into a message; one at least. */
+function withinBytes(letters: readonly Letter[]): readonly Letter[] {
   let bytes = 0;
-  return letters.filter(({ raw }, index) => {
+  const end = letters.findIndex(({ raw }, index) => {
     bytes += raw.length;
-    return index === 0 || bytes <= mostRawBytesTogether;
+    return index > 0 && bytes > mostRawBytesTogether;
   });
+  return end === -1 ? letters : letters.slice(0, end);
 }
 
 function bounds({ limit, maxRawBytes }: ListDeadLettersRequest): { readonly limit: number; readonly rawBytes: number } {

@@ -73,7 +73,7 @@ function plainly({ runs, gaps, complete }: Chunk, cursor: string): Uint8Array {
         id: idText ?? (key === null ? "" : shown(key)),
         partition,
         offset: BigInt(offset),
-        ingestedAt: timestampFromMs(timestampMs),
+        ...(timestampMs === -1 ? {} : { ingestedAt: timestampFromMs(timestampMs) }),
         headers: Object.fromEntries(headers.map(([name, bytes]) => [name, shown(bytes ?? Buffer.alloc(0))])),
         ...(value === null
           ? {}
@@ -135,6 +135,18 @@ describe("a response in its wire form", () => {
     expect(only?.eventTime).toMatchObject({ seconds: -1n, nanos: 999_000_000 });
     expect(Object.keys(only?.headers ?? {})).toEqual(["ce_id", "ce_time", "content-type"]);
     expect(only?.payload).toEqual({ case: "json", value: value.toString() });
+  });
+
+  it("leaves out a time that is none, or that no Timestamp can say", () => {
+    const headers: LogRecord["headers"] = [["ce_time", Buffer.from("+055840-01-01T00:00:00Z")]];
+    const records = [-1, 1_700_000_000_000_000, 9e18, 253_402_300_800_000].map((timestampMs, offset) =>
+      storeRecord({ offset, timestampMs, key: null, value: null, headers }),
+    );
+    const run = { source: "s", partition: 0, records };
+    const { bytes } = encodeResponse("me", { runs: [run], gaps: [], places: [], complete: true });
+    const shown = toJson(FetchUnreadResponseSchema, fromBinary(FetchUnreadResponseSchema, bytes));
+    expect(JSON.stringify(shown)).not.toMatch(/ingestedAt|eventTime/);
+    expect(fromBinary(FetchUnreadResponseSchema, bytes).records).toHaveLength(4);
   });
 
   it("does not take what others call JSON for JSON when it is none: it would break the answers it is put into", () => {

@@ -4,6 +4,7 @@ import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
 import { encodeCursor } from "./cursor.js";
 import { eventTimeMs } from "./event-time.js";
 import { RecordFields, base64, isJson, isText } from "./record-fields.js";
+import { isRecordTime, isSayable } from "./timestamp-range.js";
 import type { Chunk, Run } from "./unread.js";
 import { WireWriter, part, varintSize } from "./wire-writer.js";
 
@@ -108,9 +109,9 @@ function writeRecord(
   }
   if (partition !== 0) writer.number(PARTITION, partition);
   if (offset !== 0) writer.number(OFFSET, offset);
-  writer.timestamp(INGESTED_AT, timestampMs);
+  if (isRecordTime(timestampMs)) writer.timestamp(INGESTED_AT, timestampMs);
   const eventTime = fields.timeLength < 0 ? undefined : eventTimeMs(bytes, fields.timeFrom, fields.timeLength);
-  if (eventTime !== undefined) writer.timestamp(EVENT_TIME, eventTime);
+  if (eventTime !== undefined && isSayable(eventTime)) writer.timestamp(EVENT_TIME, eventTime);
   for (let i = 0; i < fields.count; i += 1) writeHeader(writer, fields, i, bytes);
   // One of a oneof is written even when it is empty.
   if (valueLength >= 0) {

@@ -22,6 +22,7 @@ describe("a fetch request", () => {
       since: "",
       start: "earliest",
       leaseMs: 300_000,
+      filter: undefined,
     });
   });
 
@@ -35,6 +36,8 @@ describe("a fetch request", () => {
     ["a lease of nothing", { ack: AckMode.LEASE, lease: { seconds: 0n } }, /lease: must be more than 0/],
     ["since with LEASE", { ack: AckMode.LEASE, since: "x" }, /since: does not go with/],
     ["follow with LEASE", { ack: AckMode.LEASE, follow: true }, /follow: does not go with/],
+    ["an empty key", { keys: ["a", ""] }, /keys\[1\]: is empty/],
+    ["a where that is none", { where: "a ==" }, /where: is no JMESPath: wrong at its end/],
     ["an empty source", { sources: ["a", ""] }, /sources\[1\]: is empty/],
     ["a start before 1970", { start: { at: { case: "timestamp", value: { seconds: -5n } } } }, /start.timestamp: must/],
   ])("with %s is refused, and says what is allowed", (_what, init, message) => {

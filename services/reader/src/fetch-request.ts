@@ -1,6 +1,7 @@
 import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { AckMode, type FetchUnreadRequest, type StartAt } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { type FieldProblem, invalidArgument } from "@apispool/common/errors.js";
+import { type RecordFilter, filterOf } from "./filter/record-filter.js";
 import { readerProblem } from "./reader-name.js";
 import type { Start } from "./positions.js";
 
@@ -21,6 +22,8 @@ export interface FetchSpec {
   readonly since: string;
   readonly start: Start;
   readonly leaseMs: number;
+  /** Undefined: every record is delivered. */
+  readonly filter: RecordFilter | undefined;
 }
 
 const modes: Readonly<Record<number, FetchSpec["ack"]>> = {
@@ -49,6 +52,7 @@ export function fetchSpec(request: FetchUnreadRequest): FetchSpec {
     if (source === "") wrong(`sources[${i}]`, "is empty; name a source, or leave the list empty for all");
   }
   const start = startOf(request.start, wrong);
+  const filter = filterOf(request, wrong);
   if (problems.length > 0) throw invalidArgument(problems);
   return {
     reader: request.reader === "" ? "default" : request.reader,
@@ -62,6 +66,7 @@ export function fetchSpec(request: FetchUnreadRequest): FetchSpec {
     since: request.since,
     start,
     leaseMs,
+    filter,
   };
 }
 

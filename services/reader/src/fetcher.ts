@@ -5,7 +5,7 @@ import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import { confirmWritten, http2Receipt } from "@apispool/common/receipt-http2.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Acknowledger } from "./acknowledger.js";
-import { type Catalogue, ofSources } from "./catalogue.js";
+import type { Catalogue } from "./catalogue.js";
 import { decodeCursor } from "./cursor.js";
 import { encodeResponse } from "./encode-response.js";
 import type { FetchSpec } from "./fetch-request.js";
@@ -61,7 +61,7 @@ export class Fetcher {
 
   /** The messages of one fetch, in their wire form. */
   async *fetch(spec: FetchSpec, context: CallContext): AsyncGenerator<Uint8Array, void, undefined> {
-    const { acknowledger, positions, sessions, tenures, busyWaitMs, log } = this.#options;
+    const { acknowledger, catalogue, positions, sessions, tenures, busyWaitMs, log } = this.#options;
     const { signal, requestId } = context;
     if (spec.ackCursor !== "") await acknowledger.acknowledge(spec.reader, spec.ackCursor, "ack_cursor", signal);
     if (spec.since !== "") {
@@ -83,7 +83,7 @@ export class Fetcher {
       const { standing, tenure } = await tenures.enter(spec.reader, entry, async () =>
         positions.open(spec.reader, spec.start, signal),
       );
-      const begin = { ...unreadOf(standing, spec), tenure };
+      const begin = { ...unreadOf(standing, spec, catalogue), tenure };
       // It ends, too, when another process takes the reader over.
       const guarded = { ...context, signal: tenure.signal };
       if (spec.ack === "auto")
@@ -188,13 +188,13 @@ export class Fetcher {
     const { positions, catalogue, log } = this.#options;
     const at = placeInLog(spec.since);
     if (at !== undefined) {
-      const there = ofSources(await catalogue.partitions(), spec.sources);
+      const there = catalogue.ofSources(await catalogue.partitions(), spec.sources);
       const offsets = new Map((await log.offsetsAt(at, there, signal)).map((place) => [keyOf(place), place.offset]));
       return { places: there.map((place) => ({ ...place, offset: offsets.get(keyOf(place)) ?? 0 })), gaps: [] };
     }
     const wanted = decodeCursor(spec.since, spec.reader, "since");
     const cursor = new Map(wanted.map((place) => [`${place.source}/${place.partition}`, place]));
-    const partitions = ofSources(await catalogue.partitions(), spec.sources);
+    const partitions = catalogue.ofSources(await catalogue.partitions(), spec.sources);
     const standing = new Map((await positions.find(spec.reader, signal)).places.map((place) => [keyOf(place), place]));
     const earliest = new Map(
       (await log.offsetsAt("earliest", partitions, signal)).map((place) => [keyOf(place), place.offset]),
@@ -229,11 +229,12 @@ export class Fetcher {
       batchBytes,
       fetchBytes,
       outageMs,
-      sources,
+      required: (there) => void catalogue.ofSources(there, sources),
       limit: spec.limit,
       maxBytes: spec.maxBytes,
       waitMs: spec.waitMs,
       follow: spec.follow,
+      filter: spec.filter,
       // What commits nothing has only its cursor to go on from.
       wholeCursor: spec.since !== "",
       discover: async (maxAgeMs) => {
@@ -244,8 +245,8 @@ export class Fetcher {
   }
 }
 
-function unreadOf({ places, gaps }: Standing, { sources: asked }: FetchSpec): Begin {
-  const wanted = ofSources(places, asked);
+function unreadOf({ places, gaps }: Standing, { sources: asked }: FetchSpec, catalogue: Catalogue): Begin {
+  const wanted = catalogue.ofSources(places, asked);
   const sources = new Set(wanted.map(({ source }) => source));
   return { places: wanted, gaps: gaps.filter((gap) => sources.has(gap.source)) };
 }

@@ -117,10 +117,20 @@ export class Positions {
       const group = this.#names.readerGroup(reader);
       const committed = await this.#log.committed(group, wanted, signal);
       const byKey = new Map(committed.map((offset) => [keyOf(offset), offset]));
-      const ahead = wanted.filter((place) => {
+      const sameTopic = (place: Place): CommittedOffset | undefined => {
         const found = byKey.get(keyOf(place));
-        const sameTopic = found === undefined || (noteOf(found).topic ?? place.topicId) === place.topicId;
-        return found === undefined || !sameTopic || place.offset > found.offset;
+        return found !== undefined && (noteOf(found).topic ?? place.topicId) === place.topicId ? found : undefined;
+      };
+      const behind = wanted.filter((place) => place.offset < (sameTopic(place)?.offset ?? 0));
+      // A position behind the end of a log that was truncated is none any more: what is written up to it would be passed over.
+      const ends = new Map(
+        (await this.#log.offsetsAt("latest", behind, signal)).map((end) => [keyOf(end), end.offset] as const),
+      );
+      const ahead = wanted.filter((place) => {
+        const found = sameTopic(place);
+        if (found === undefined || place.offset > found.offset) return true;
+        const end = ends.get(keyOf(place));
+        return end !== undefined && found.offset > end && place.offset <= end;
       });
       if (!(await this.#log.commit(group, ahead.map(toCommit), signal, sendBy))) return undefined;
       const moved = new Set(ahead.map(keyOf));

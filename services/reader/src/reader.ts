@@ -46,7 +46,7 @@ export async function startReader(
   const log = createLog(settings);
   const tailLog = createLog(settings);
   const probe = createLogReader({ ...settings, retryForMs: 500 });
-  const catalogue = new Catalogue(log, names);
+  const catalogue = new Catalogue(log, names, config.topics, logger);
   const claims = new Claims(log, names, newProcessId());
   const positions = new Positions(log, names, catalogue, claims);
   const sessions = new Sessions();
@@ -74,12 +74,13 @@ export async function startReader(
     outageMs,
   });
   const report = new StandingReport(log);
-  const deadLetters = new DeadLetters(log, names);
+  const deadLetters = new DeadLetters(log, names, catalogue);
   const service = dataReader({
     log,
     fetcher,
     acknowledger,
     positions,
+    catalogue,
     sessions,
     tenures,
     report,
@@ -126,6 +127,8 @@ export async function startReader(
         logger.info(reachable ? "Kafka can be reached again" : "Kafka cannot be reached");
       }
       health.setServing(reachable);
+      // What cannot be read of what was named is said at once, not with the first fetch.
+      if (first && reachable) void catalogue.partitions().catch(() => undefined);
       if (reachable) {
         first = false;
         alive ??= keepReadersAlive(positions, createKafka(settings), logger, signal);

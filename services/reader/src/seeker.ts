@@ -2,19 +2,25 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { SeekOffsets, SeekRequest } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { type FieldProblem, invalidArgument } from "@apispool/common/errors.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
-import { ofSources } from "./catalogue.js";
+import type { Catalogue } from "./catalogue.js";
 import { decodeCursor } from "./cursor.js";
 import { type Place, keyOf } from "./place.js";
 import type { Positions, Start } from "./positions.js";
 
 const ALLOWED = "must be one of earliest, latest, timestamp, offsets, cursor";
 
+export interface SeekerParts {
+  readonly log: LogReader;
+  readonly positions: Positions;
+  readonly catalogue: Catalogue;
+}
+
 /** Where a Seek is to go, in every partition that it moves. Throws INVALID_ARGUMENT that names everything that is wrong. */
 export async function seekTargets(
   request: SeekRequest,
   reader: string,
   standing: readonly Place[],
-  { log, positions }: { readonly log: LogReader; readonly positions: Positions },
+  { log, positions, catalogue }: SeekerParts,
   signal: AbortSignal,
 ): Promise<readonly Place[]> {
   const { to, sources } = request;
@@ -24,9 +30,9 @@ export async function seekTargets(
   switch (to.case) {
     case "earliest":
     case "latest":
-      return await at(to.case, ofSources(standing, sources), log, signal);
+      return await at(to.case, catalogue.ofSources(standing, sources), log, signal);
     case "timestamp":
-      return await at({ timestampMs: timestampMs(to.value) }, ofSources(standing, sources), log, signal);
+      return await at({ timestampMs: timestampMs(to.value) }, catalogue.ofSources(standing, sources), log, signal);
     case "cursor":
       return await positions.resolve(decodeCursor(to.value, reader, "cursor"));
     case "offsets":

@@ -6,6 +6,7 @@ import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Acknowledger } from "./acknowledger.js";
 import type { DeadLetters } from "./dead-letters.js";
 import { fetchSpec } from "./fetch-request.js";
+import type { Catalogue } from "./catalogue.js";
 import type { Fetcher } from "./fetcher.js";
 import type { Positions } from "./positions.js";
 import { readerName } from "./reader-name.js";
@@ -19,6 +20,7 @@ export interface DataReaderOptions {
   readonly fetcher: Fetcher;
   readonly acknowledger: Acknowledger;
   readonly positions: Positions;
+  readonly catalogue: Catalogue;
   readonly sessions: Sessions;
   readonly tenures: Tenures;
   readonly report: StandingReport;
@@ -31,7 +33,8 @@ const AT_A_TIME = 8;
 
 /** The DataReader service. */
 export function dataReader(options: DataReaderOptions): Implementation<(typeof DataReader)["method"]> {
-  const { log, fetcher, acknowledger, positions, sessions, tenures, report, deadLetters, busyWaitMs } = options;
+  const { log, fetcher, acknowledger, positions, catalogue, sessions, tenures, report, deadLetters, busyWaitMs } =
+    options;
   return {
     fetchUnread: (request, context) =>
       // What is in its wire form already is sent as it is.
@@ -51,7 +54,7 @@ export function dataReader(options: DataReaderOptions): Implementation<(typeof D
         const { standing, tenure } = await tenures.enter(reader, entry, async () =>
           positions.open(reader, "earliest", signal),
         );
-        const targets = await seekTargets(request, reader, standing.places, { log, positions }, signal);
+        const targets = await seekTargets(request, reader, standing.places, { log, positions, catalogue }, signal);
         await tenure.sure();
         if (!(await positions.set(reader, targets, tenure.sendBy, signal))) throw movedError(reader);
         return { positions: targets.map(toPosition) };

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { AckMode, type DataReader, type FetchUnreadResponse } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "@apispool/contracts/health/v1/health_pb.js";
 import { reasonOf } from "@apispool/common/errors.js";
+import { silentLogger } from "@apispool/common/logger.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import type { CommittedOffset, LogReader } from "@apispool/kafka-log/log-reader.js";
 import { Catalogue } from "./catalogue.js";
@@ -236,7 +237,12 @@ describe("a reader process that was frozen", () => {
     const claims = new Claims(frozen.log, harness.names, newProcessId());
     claims.enabled = true;
     tenures = new Tenures(claims);
-    positions = new Positions(frozen.log, harness.names, new Catalogue(frozen.log, harness.names), claims);
+    positions = new Positions(
+      frozen.log,
+      harness.names,
+      new Catalogue(frozen.log, harness.names, [], silentLogger),
+      claims,
+    );
   });
   afterEach(async () => {
     await log.close();
@@ -259,7 +265,12 @@ describe("a reader process that was frozen", () => {
     const acknowledging = positions.advance("r", early);
     await reached;
     // Another process acknowledges more, without any delay.
-    const other = new Positions(log, harness.names, new Catalogue(log, harness.names), tenures.claims);
+    const other = new Positions(
+      log,
+      harness.names,
+      new Catalogue(log, harness.names, [], silentLogger),
+      tenures.claims,
+    );
     expect(await other.advance("r", late)).toMatchObject({ changed: true });
     await sleep(1100);
     frozen.thaw();

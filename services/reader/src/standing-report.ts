@@ -5,6 +5,7 @@ import type { LogReader, LogRecord } from "@apispool/kafka-log/log-reader.js";
 import { recordHeaders } from "@apispool/kafka-log/topics.js";
 import { type Place, keyOf } from "./place.js";
 import type { Standing } from "./positions.js";
+import { isRecordTime } from "./timestamp-range.js";
 
 const SMALL = { maxBytes: 64 * 1024, maxBytesPerPartition: 64 * 1024, maxWaitMs: 0 };
 
@@ -13,7 +14,7 @@ interface Unread {
   readonly count: number;
   /** Whether the count is one of offsets, in which markers of transactions count too. */
   readonly estimate: boolean;
-  /** When the oldest was written, milliseconds since the Unix epoch; undefined where nothing is unread. */
+  /** When the oldest was written, milliseconds since the Unix epoch; undefined where nothing is unread, or it does not say. */
   readonly oldestMs: number | undefined;
 }
 
@@ -60,7 +61,7 @@ export class StandingReport {
     return {
       count: known ? to - from + 1 : end - first.offset,
       estimate: !known,
-      oldestMs: first.timestampMs,
+      oldestMs: isRecordTime(first.timestampMs) ? first.timestampMs : undefined,
     };
   }
 

@@ -191,8 +191,14 @@ export class Tenure {
       this.#isOurs(begun);
       return;
     }
+    if (holder === undefined) {
+      // This fetch is older than the topic of the claims, or Kafka has forgotten the claim: nobody else has it.
+      await claims.write(this.#reader, "at once", signal);
+      this.#isOurs(begun);
+      return;
+    }
     // Somebody wants it. In time, it is told that it is in use; too late, it has it.
-    if (holder === undefined || (holder.claims === "after a wait" && this.#isUnderWay())) {
+    if (holder.claims === "after a wait" && this.#isUnderWay()) {
       const written = await claims.write(this.#reader, "after a wait", signal, this.sendBy);
       if (written && performance.now() < this.sendBy) {
         this.#isOurs(begun);

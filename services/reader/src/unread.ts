@@ -5,8 +5,9 @@ import { rpcError } from "@apispool/common/errors.js";
 import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import type { FetchedPartition, LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
-import { type SourcePartition, ofSources } from "./catalogue.js";
 import { type Gap, recreatedGap } from "./gap.js";
+import type { SourcePartition } from "./catalogue.js";
+import type { RecordFilter } from "./filter/record-filter.js";
 import { type Place, keyOf, placesByKey } from "./place.js";
 import type { Part } from "./stretch.js";
 import type { Follower, Tail } from "./tail.js";
@@ -46,14 +47,16 @@ export interface UnreadOptions {
   readonly waitMs: number;
   /** Go on with new records as they come, until the signal. */
   readonly follow: boolean;
+  /** What does not pass is read past; undefined: everything passes. */
+  readonly filter: RecordFilter | undefined;
   /** Chunks tell every place, not only those that reading has left behind. */
   readonly wholeCursor: boolean;
   /** How long a live tail waits for Kafka to come back, in milliseconds. */
   readonly outageMs: number;
   /** The partitions that there are now, as they were `maxAgeMs` ago at most. */
   readonly discover: (maxAgeMs: number) => Promise<readonly SourcePartition[]>;
-  /** The sources that were asked for by name; none: all that there are. */
-  readonly sources: readonly string[];
+  /** Throws NOT_FOUND where a source that was asked for by name is not among what there is. */
+  readonly required: (there: readonly SourcePartition[]) => void;
 }
 
 /** How often a live tail and a waiting fetch look for new sources and partitions, in milliseconds. */
@@ -62,6 +65,8 @@ const DISCOVER_MS = 2000;
 const JUST_ASKED_MS = 100;
 /** A source that is gone for so long, in milliseconds, does not come back by itself. */
 const GONE_MS = 5000;
+/** After so long without a chunk one comes that tells only how far reading has got, in milliseconds. */
+const PROGRESS_MS = 1000;
 /** A fetch that brings nothing although there is something is tried again so often, this many milliseconds apart. */
 const STUCK_TRIES = 200;
 const STUCK_MS = 50;
@@ -82,7 +87,6 @@ export async function* unread(
   const reading = new Reading(from, gaps, options);
   try {
     await reading.lookAhead();
-    if (options.waitMs > 0 && !options.follow) await reading.awaitFirst(options.waitMs);
     if (options.follow && reading.atEnd) yield reading.chunk([], false);
     for (;;) {
       yield* reading.toEnd();
@@ -109,6 +113,13 @@ class Reading {
   #fetching: Promise<readonly Part[]> | undefined;
   #follower: Follower | undefined;
   #discovered = performance.now();
+  /** Until when the first record is waited for; on the clock of performance.now. */
+  readonly #waitUntil: number;
+  /** Whether a record has been given. */
+  #any = false;
+  /** When the last chunk was given, and whether reading has moved since. */
+  #toldAt = performance.now();
+  #untold = false;
 
   constructor(from: readonly Place[], gaps: readonly Gap[], options: UnreadOptions) {
     this.#options = options;
@@ -120,6 +131,7 @@ class Reading {
       if (gaps.some((gap) => gap.source === place.source && gap.partition === place.partition))
         this.#moved.add(keyOf(place));
     }
+    this.#waitUntil = performance.now() + (options.follow ? 0 : options.waitMs);
     this.#left = options.limit;
     this.#bytesLeft = options.maxBytes;
   }
@@ -140,14 +152,25 @@ class Reading {
     for (const end of await log.offsetsAt("latest", places, signal)) this.#ends.set(keyOf(end), end.offset);
   }
 
-  /** Waits for something to read; new sources count, too. */
-  async awaitFirst(ms: number): Promise<void> {
-    const end = performance.now() + ms;
-    for (let left = ms; left > 0 && this.atEnd; left = end - performance.now()) await this.#pause(left);
+  /** Whether it is time to tell how far reading has got, although there was nothing to give on the way. */
+  get #owesProgress(): boolean {
+    return this.#untold && performance.now() - this.#toldAt >= PROGRESS_MS;
+  }
+
+  /**
+   * Waits for something to read where nothing was found so far; new sources count, too. False when that is not asked for, or
+   * the time is over.
+   */
+  async #awaitFirst(): Promise<boolean> {
+    if (this.#any || !this.atEnd) return false;
+    const left = (): number => this.#waitUntil - performance.now();
+    if (left() <= 0) return false;
+    while (this.atEnd && left() > 0) await this.#pause(left());
+    return true;
   }
 
   async awaitMore(): Promise<void> {
-    while (this.atEnd) await this.#pause(DISCOVER_MS);
+    while (this.atEnd && !this.#owesProgress) await this.#pause(this.#untold ? PROGRESS_MS : DISCOVER_MS);
   }
 
   /** Nothing more is read. */
@@ -199,7 +222,7 @@ class Reading {
       this.#gone.delete(keyOf(place));
     }
     if (added.length > 0) await this.#patiently(async () => this.lookAhead(added));
-    if ([...this.#gone.values()].some(({ since }) => now - since > GONE_MS)) ofSources(there, this.#options.sources);
+    if ([...this.#gone.values()].some(({ since }) => now - since > GONE_MS)) this.#options.required(there);
     return added.length > 0 || gone.length > 0;
   }
 
@@ -225,7 +248,9 @@ class Reading {
     const { follow } = this.#options;
     for (let stuck = 0; ;) {
       if (this.exhausted || this.#pending().length === 0) {
-        if (!follow || this.#gaps.length > 0 || this.exhausted) yield this.chunk([], !follow || this.exhausted);
+        if (await this.#awaitFirst()) continue;
+        const tells = !follow || this.#gaps.length > 0 || this.exhausted || this.#owesProgress;
+        if (tells) yield this.chunk([], !follow || this.exhausted);
         return;
       }
       const fetched = await this.#fetched();
@@ -236,6 +261,7 @@ class Reading {
       stuck = taken.progress ? 0 : stuck + 1;
       if (stuck > STUCK_TRIES) throw stuckError();
       if (!taken.progress) await sleep(STUCK_MS, undefined, { signal: this.#options.signal });
+      this.#any ||= taken.pieces.length > 0;
       const pending = this.exhausted ? [] : this.#pending(taken.after);
       if (pending.length > 0) this.#fetchAhead(pending);
       for (const [i, piece] of taken.pieces.entries()) {
@@ -245,13 +271,17 @@ class Reading {
         yield this.chunk(piece.runs, over && (!follow || this.exhausted));
         if (over) return;
       }
-      if (taken.pieces.length === 0) this.#move(taken.after);
+      if (taken.pieces.length > 0) continue;
+      this.#move(taken.after);
+      if (this.#owesProgress) yield this.chunk([], false);
     }
   }
 
   chunk(runs: readonly Run[], complete: boolean): Chunk {
     const gaps = this.#gaps;
     this.#gaps = [];
+    this.#toldAt = performance.now();
+    this.#untold = false;
     const places = Array.from(this.#moved, (key) => this.#places.get(key)).filter((place) => place !== undefined);
     return { runs, gaps, places, complete };
   }
@@ -262,6 +292,7 @@ class Reading {
       if (this.#places.get(key)?.offset === place.offset) continue;
       this.#places.set(key, place);
       this.#moved.add(key);
+      this.#untold = true;
     }
   }
 
@@ -282,7 +313,7 @@ class Reading {
       return await this.#fetch(this.#pending());
     } catch (error) {
       signal.throwIfAborted();
-      if (!follow) throw error;
+      if (!follow || (error instanceof ConnectError && error.code === Code.InvalidArgument)) throw error;
       // It may be gone for good; what has not been found after some tries is an error all the same.
       if (error instanceof ConnectError && error.code === Code.NotFound) {
         await this.#discover(JUST_ASKED_MS);
@@ -294,11 +325,18 @@ class Reading {
 
   /** What is at hand already, and from Kafka what is not. */
   async #fetch(pending: readonly Place[]): Promise<readonly Part[]> {
-    const { tail, log, signal, batchBytes, fetchBytes, limit } = this.#options;
+    const { filter, signal } = this.#options;
+    const parts = await this.#unfiltered(pending);
+    if (filter === undefined) return parts;
+    return (await filter.apply(parts, signal)).map(alone);
+  }
+
+  async #unfiltered(pending: readonly Place[]): Promise<readonly Part[]> {
+    const { tail, log, signal, batchBytes, fetchBytes, limit, filter } = this.#options;
     const { parts, missing } = tail.read(pending, batchBytes);
     if (missing.length === 0) return parts;
     // A small limit needs no large fetch; the broker gives one batch at least.
-    const enough = limit < 100 ? Math.min(fetchBytes, 64 * 1024) : fetchBytes;
+    const enough = limit < 100 && filter === undefined ? Math.min(fetchBytes, 64 * 1024) : fetchBytes;
     const fetched = await log.fetch(missing, {
       maxBytes: enough,
       maxBytesPerPartition: Math.max(64 * 1024, Math.ceil(enough / Math.min(missing.length, 4))),
@@ -429,6 +467,11 @@ class Reading {
       this.#gaps.push({ source, partition, fromOffset, toOffset, reason: GapReason.UNREADABLE, detail });
     }
   }
+}
+
+/** What is left of shared records is nobody else's. */
+function alone({ sharedBytes: _shared, ...part }: Part): Part {
+  return part;
 }
 
 /** What counts against `max_bytes`. */

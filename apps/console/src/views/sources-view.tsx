@@ -132,7 +132,11 @@ function SourceCard({ status }: { readonly status: SourceStatus }) {
         >
           Start
         </ActionButton>
-        <ActionButton label={`Stop ${source}`} idle={busy || !view.canStop} onAct={() => void command("stop", [source])}>
+        <ActionButton
+          label={`Stop ${source}`}
+          idle={busy || !view.canStop}
+          onAct={() => void command("stop", [source])}
+        >
           {busy && view.canStop ? "Stopping …" : "Stop"}
         </ActionButton>
       </div>

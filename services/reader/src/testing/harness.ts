@@ -27,6 +27,11 @@ export interface Fetched {
   readonly cursor: string;
 }
 
+type HarnessConfig = Partial<Omit<ReaderConfig, "topics">> & {
+  /** Named by what begins the names of all topics of this harness. */
+  readonly topics?: (prefix: string) => ReaderConfig["topics"];
+};
+
 /** A reader service on a real Kafka, with topics of its own. */
 export class Harness {
   readonly brokers = (process.env["KAFKA_BROKERS"] ?? "").split(",");
@@ -47,6 +52,7 @@ export class Harness {
     fetchBytes: 2 * 1024 * 1024,
     tailBytes: 4 * 1024 * 1024,
     outageMs: 30_000,
+    topics: [],
   };
   readonly #sequences = new Map<string, number>();
   readonly #closers: (() => Promise<void>)[] = [];
@@ -57,9 +63,9 @@ export class Harness {
     this.client = this.connect(0);
   }
 
-  static async start(config: Partial<ReaderConfig> = {}, createLog = createLogReader): Promise<Harness> {
+  static async start({ topics, ...config }: HarnessConfig = {}, createLog = createLogReader): Promise<Harness> {
     const harness = new Harness();
-    harness.#config = { ...harness.#config, ...config };
+    harness.#config = { ...harness.#config, topics: topics?.(harness.prefix) ?? [], ...config };
     const server = await startReader(harness.#config, silentLogger, createLog);
     harness.server = server;
     harness.client = harness.connect(server.port);

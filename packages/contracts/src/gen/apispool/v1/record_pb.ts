@@ -31,6 +31,7 @@ export type Record = Message<"apispool.v1.Record"> & {
 
   /**
    * The thing's own id, as the remote API gives it, or the hash of its content. A changed thing comes again with the same id.
+   * Of a record that others wrote: its header ce_id, else its Kafka key (as base64 where that is not UTF-8), else empty.
    *
    * @generated from field: string id = 2;
    */
@@ -51,7 +52,7 @@ export type Record = Message<"apispool.v1.Record"> & {
   offset: bigint;
 
   /**
-   * When it was written to Kafka.
+   * When it was written to Kafka. Absent where others wrote none, or one beyond the years 1 to 9999.
    *
    * @generated from field: google.protobuf.Timestamp ingested_at = 5;
    */
@@ -65,14 +66,16 @@ export type Record = Message<"apispool.v1.Record"> & {
   eventTime?: Timestamp | undefined;
 
   /**
-   * Its Kafka headers, CloudEvents attributes (ce_…) among them. A value that is not UTF-8 is given as base64.
+   * Its Kafka headers, CloudEvents attributes (ce_…) among them. A value that is not UTF-8 is given as base64,
+   * none as an empty one; of a name that comes several times the last counts.
    *
    * @generated from field: map<string, string> headers = 7;
    */
   headers: { [key: string]: string };
 
   /**
-   * The thing itself.
+   * The thing itself. Absent where Kafka has no value (a tombstone, which deletes its key from a compacted topic): that is
+   * not JSON's null.
    *
    * @generated from oneof apispool.v1.Record.payload
    */
