@@ -3,7 +3,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildKernels } from "./kernels.mjs";
 
@@ -139,6 +139,8 @@ export async function build() {
   if (code !== 0) throw new StepFailed("the build (tsc -b)", code);
   const kernelsCode = buildKernels(pinnedNode());
   if (kernelsCode !== 0) throw new StepFailed("the build of what is WebAssembly (asc)", kernelsCode);
+  const bundled = await run(pinnedNode(), [join(root, "tools", "build-console.mjs")]);
+  if (bundled !== 0) throw new StepFailed("the build of the console", bundled);
 }
 
 /** Otherwise jest would go on running tests whose source was deleted. */
@@ -146,8 +148,12 @@ function removeStaleOutput() {
   for (const { path } of JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8")).references) {
     const dist = join(root, path, "dist");
     for (const file of filesUnder(dist)) {
-      const source = relative(dist, file).replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts");
-      if (source.endsWith(".ts") && !existsSync(join(root, path, "src", source))) rmSync(file);
+      const name = relative(dist, file);
+      // What build-console.mjs bundles it cleans up itself.
+      if (name.startsWith(`site${sep}`)) continue;
+      const source = name.replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts");
+      if (!source.endsWith(".ts")) continue;
+      if (["", "x"].every((x) => !existsSync(join(root, path, "src", source + x)))) rmSync(file);
     }
   }
 }

@@ -57,3 +57,13 @@ export const recordHeaders = {
   /** The content's hash, by which an unchanged record is known. */
   hash: "apispool-hash",
 } as const;
+
+/** Headers of a dead letter, beside the id and hash that records have. */
+export const deadLetterHeaders = {
+  /** Why it could not become a record. */
+  reason: "apispool-reason",
+  /** Where it was in the API's answer. */
+  place: "apispool-place",
+  /** How many bytes it had, where only the first of them are kept. */
+  fullBytes: "apispool-full-bytes",
+} as const;

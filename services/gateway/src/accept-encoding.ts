@@ -18,7 +18,10 @@ const codings = ["zstd", "br", "gzip"] as const;
  * The coding to answer with (RFC 9110, section 12.5.3): the one with the highest weight; none where the client names
  * none. `*` stands for gzip, which everybody can take. Undefined where the client refuses all that can be had.
  */
-export function negotiateCoding(header: string | undefined): Encoding | undefined {
+export function negotiateCoding(
+  header: string | undefined,
+  available: readonly Exclude<Coding, "identity">[] = codings,
+): Encoding | undefined {
   const weights = new Map<string, number>();
   for (const entry of (header ?? "").split(",")) {
     const [name = "", ...parameters] = entry.split(";").map((part) => part.trim().toLowerCase());
@@ -28,7 +31,7 @@ export function negotiateCoding(header: string | undefined): Encoding | undefine
   // Where nothing is said of it, it may be used, but nobody has asked for it.
   const plain = weights.get("identity") ?? (any === 0 ? 0 : undefined);
   let best: { coding: Coding; weight: number } | undefined;
-  for (const coding of codings) {
+  for (const coding of available) {
     const weight = weights.get(coding) ?? (coding === "gzip" ? any : undefined) ?? 0;
     if (weight > 0 && weight > (best?.weight ?? 0)) best = { coding, weight };
   }

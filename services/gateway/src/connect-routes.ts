@@ -117,6 +117,7 @@ function dataReader(router: ConnectRouter, { upstreams: { reader }, delivery }: 
     getReader: (request, context) => unary(client.getReader(request, handOn(context)), context),
     listReaders: (request, context) => unary(client.listReaders(request, handOn(context)), context),
     deleteReader: (request, context) => unary(client.deleteReader(request, handOn(context)), context),
+    listDeadLetters: (request, context) => unary(client.listDeadLetters(request, handOn(context)), context),
   });
   router.rpc(DataReader.method.fetchUnread, async function* fetchUnread(request, context) {
     const exchange = exchangeIn(context);

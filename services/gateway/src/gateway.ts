@@ -8,6 +8,8 @@ import type { RunningServer } from "@apispool/common/service-main.js";
 import { Code } from "@connectrpc/connect";
 import type { GatewayConfig } from "./config.js";
 import { connectRoutes } from "./connect-routes.js";
+import { readConsoleFiles } from "./console-files.js";
+import { consoleRoutes } from "./console-routes.js";
 import { Delivery } from "./delivery.js";
 import { Exchange, type ServerRequest, type ServerResponse } from "./exchange.js";
 import { HttpServers } from "./http-servers.js";
@@ -40,8 +42,8 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
   const delivery = new Delivery(upstreams.reader, pending, config.deliveryTimeoutMs);
   const shutdown = new AbortController();
 
-  const router = new Router(
-    jsonRoutes({
+  const router = new Router({
+    ...jsonRoutes({
       upstreams,
       delivery,
       health,
@@ -50,7 +52,8 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       stallTimeoutMs: config.deliveryTimeoutMs,
       heartbeatMs: config.heartbeatMs,
     }),
-  );
+    ...consoleRoutes({ files: readConsoleFiles(), stallTimeoutMs: config.deliveryTimeoutMs }),
+  });
   const serve = connectRoutes({
     upstreams,
     delivery,

@@ -2,6 +2,7 @@ import type { HealthState } from "@apispool/common/health.js";
 import { type CallOptions, Code } from "@connectrpc/connect";
 import { type FieldProblem, invalidArgument, rpcError } from "@apispool/common/errors.js";
 import { dataRoutes } from "./data-routes.js";
+import { deadLetterRoutes } from "./dead-letter-routes.js";
 import type { Delivery } from "./delivery.js";
 import { workerEvents } from "./worker-events.js";
 import { readJsonObject, unknownFields, type JsonObject } from "./json-body.js";
@@ -68,6 +69,7 @@ export function jsonRoutes(options: JsonOptions): Routes {
       },
     },
     "/worker/events": workerEvents(options),
+    ...deadLetterRoutes(options),
     ...dataRoutes(options),
     ...readerRoutes(options),
     "/livez": { GET: (exchange) => answerJson(exchange, { status: "alive" }) },

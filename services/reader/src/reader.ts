@@ -14,6 +14,7 @@ import { Acknowledger } from "./acknowledger.js";
 import { Claims } from "./claims.js";
 import { Catalogue } from "./catalogue.js";
 import type { ReaderConfig } from "./config.js";
+import { DeadLetters } from "./dead-letters.js";
 import { Fetcher } from "./fetcher.js";
 import { keepReadersAlive } from "./keep-alive.js";
 import { Positions } from "./positions.js";
@@ -73,6 +74,7 @@ export async function startReader(
     outageMs,
   });
   const report = new StandingReport(log);
+  const deadLetters = new DeadLetters(log, names, catalogue);
   const service = dataReader({
     log,
     fetcher,
@@ -82,6 +84,7 @@ export async function startReader(
     sessions,
     tenures,
     report,
+    deadLetters,
     busyWaitMs,
   });
   const health = new HealthState([DataReader.typeName]);

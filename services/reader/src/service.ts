@@ -4,6 +4,7 @@ import { invalidArgument, rpcError } from "@apispool/common/errors.js";
 import type { Implementation } from "@apispool/common/grpc-server.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Acknowledger } from "./acknowledger.js";
+import type { DeadLetters } from "./dead-letters.js";
 import { fetchSpec } from "./fetch-request.js";
 import type { Catalogue } from "./catalogue.js";
 import type { Fetcher } from "./fetcher.js";
@@ -23,6 +24,7 @@ export interface DataReaderOptions {
   readonly sessions: Sessions;
   readonly tenures: Tenures;
   readonly report: StandingReport;
+  readonly deadLetters: DeadLetters;
   readonly busyWaitMs: number;
 }
 
@@ -31,7 +33,8 @@ const AT_A_TIME = 8;
 
 /** The DataReader service. */
 export function dataReader(options: DataReaderOptions): Implementation<(typeof DataReader)["method"]> {
-  const { log, fetcher, acknowledger, positions, catalogue, sessions, tenures, report, busyWaitMs } = options;
+  const { log, fetcher, acknowledger, positions, catalogue, sessions, tenures, report, deadLetters, busyWaitMs } =
+    options;
   return {
     fetchUnread: (request, context) =>
       // What is in its wire form already is sent as it is.
@@ -77,6 +80,7 @@ export function dataReader(options: DataReaderOptions): Implementation<(typeof D
       }
       return { readers };
     },
+    listDeadLetters: async (request, { signal }) => deadLetters.list(request, signal),
     async deleteReader(request, { signal, requestId }) {
       if (request.reader === "") {
         throw invalidArgument([{ field: "reader", problem: 'is missing; it must be named, be it "default"' }]);

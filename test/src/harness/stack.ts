@@ -10,6 +10,8 @@ export interface TestStackOptions {
   /** What to poll, as a rule every 100 ms; undefined: a demo that is a hundred times as fast as the ordinary one. */
   readonly sourceUrl?: string;
   readonly sourceName?: string;
+  /** An `apispool.yaml` with the sources, instead of those. */
+  readonly configFile?: string;
   /** How many reader processes; one unless given. */
   readonly readers?: number;
   /** What single processes get in their environment beyond that. */
@@ -31,7 +33,12 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
   const log = fileOutput(logFile);
   // A process that is killed over and over must not have to wait longer every time.
   const supervisor = new Supervisor(log.output, { initialMs: 100, maxMs: 1000, resetAfterMs: 2000 });
-  const { sourceUrl, sourceName, readers = 1, serviceEnv = {} } = options;
+  const { sourceUrl, sourceName, configFile, readers = 1, serviceEnv = {} } = options;
+  const source = (): StackOptions["source"] => {
+    if (configFile !== undefined) return { kind: "file", file: configFile };
+    if (sourceUrl === undefined) return { kind: "demo", speed: 36_000 };
+    return { kind: "url", url: sourceUrl, ...(sourceName === undefined ? {} : { name: sourceName }) };
+  };
   const cleanUp = async (): Promise<void> => {
     await supervisor.stop();
     await log.close();
@@ -43,13 +50,13 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
       supervisor,
       readers,
       kafka: { home: kafkaHome, dir, port: 0 },
-      source:
-        sourceUrl === undefined
-          ? { kind: "demo", speed: 36_000 }
-          : { kind: "url", url: sourceUrl, ...(sourceName === undefined ? {} : { name: sourceName }) },
+      source: source(),
       ports: { gateway: 0, ingestor: 0, reader: 0, demo: 0 },
       env: withoutSettings(process.env),
-      serviceEnv: { ...serviceEnv, ingestor: { SOURCE_INTERVAL: "100ms", ...serviceEnv.ingestor } },
+      serviceEnv: {
+        ...serviceEnv,
+        ingestor: { ...(configFile === undefined ? { SOURCE_INTERVAL: "100ms" } : {}), ...serviceEnv.ingestor },
+      },
     });
     return {
       ...stack,

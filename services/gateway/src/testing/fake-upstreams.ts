@@ -28,6 +28,8 @@ export class FakeReader {
   readonly requests: FetchUnreadRequest[] = [];
   readonly contexts: CallContext[] = [];
   readonly acknowledged: string[] = [];
+  /** The newest first. */
+  deadLetters: readonly Buffer[] = [];
   /** Records in a batch. */
   batchSize = 100;
   /** How long a fetch waits for another one that holds the reader, in milliseconds. */
@@ -117,6 +119,24 @@ export class FakeReader {
         known(name);
         this.positions.delete(name);
         return {};
+      },
+      listDeadLetters: ({ sources, limit, maxRawBytes }) => {
+        if (limit > 1000) throw invalidArgument([{ field: "limit", problem: "must be from 1 to 1000" }]);
+        const unknown = sources.find((source) => source !== "quakes");
+        if (unknown !== undefined) throw rpcError(Code.NotFound, "UNKNOWN_SOURCE", `no source "${unknown}"`);
+        const cut = (bytes: Buffer) => Uint8Array.from(maxRawBytes === 0 ? bytes : bytes.subarray(0, maxRawBytes));
+        return {
+          deadLetters: this.deadLetters.map((raw, index) => ({
+            source: "quakes",
+            offset: BigInt(this.deadLetters.length - 1 - index),
+            writtenAt: { seconds: 1_700_000_000n, nanos: 5_000_000 },
+            reason: "it has no id",
+            place: `item ${index}`,
+            raw: cut(raw),
+            fullBytes: BigInt(raw.length),
+          })),
+          more: limit > 0 && limit < 3,
+        };
       },
     };
   }

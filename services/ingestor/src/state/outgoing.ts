@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { recordHeaders } from "@apispool/kafka-log/topics.js";
+import { deadLetterHeaders, recordHeaders } from "@apispool/kafka-log/topics.js";
 import type { ExtractedRecord } from "../extract/page.js";
 import type { Found } from "../poll/poll-sink.js";
 import type { PartitionedMessage } from "./transactional-producer.js";
@@ -90,9 +90,9 @@ export function* deadLetterMessages(found: readonly Found[], source: string): Ge
           [recordHeaders.id]: hash,
           [recordHeaders.hash]: hash,
           [recordHeaders.source]: source,
-          "apispool-reason": reason,
-          "apispool-place": place,
-          ...(cut ? { "apispool-full-bytes": String(raw.length) } : {}),
+          [deadLetterHeaders.reason]: reason,
+          [deadLetterHeaders.place]: place,
+          ...(cut ? { [deadLetterHeaders.fullBytes]: String(raw.length) } : {}),
         },
       };
     }
