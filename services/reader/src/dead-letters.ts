@@ -89,7 +89,7 @@ export class DeadLetters {
     { limit, rawBytes }: { readonly limit: number; readonly rawBytes: number },
     signal: AbortSignal,
   ): Promise<{ readonly letters: Letter[]; readonly more: boolean }> {
-    let letters: Letter[] = [];
+    const letters: Letter[] = [];
     let more = false;
     // Markers of transactions take offsets, too.
     for (let end = to, step = 2 * limit; end > from && letters.length < limit && !more; step *= 2) {
@@ -112,7 +112,7 @@ export class DeadLetters {
         }
         offset = answer.nextOffset;
       }
-      letters = [...letters, ...older.reverse()];
+      letters.push(...older.reverse());
       end = begin;
     }
     return { letters, more };
