@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
-import { Http2SessionManager, createGrpcTransport } from "@connectrpc/connect-node";
+import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { AckMode, type DataReader, type FetchUnreadResponse } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
-import { Health, HealthCheckResponse_ServingStatus as Status } from "@apispool/contracts/health/v1/health_pb.js";
 import { reasonOf } from "@apispool/common/errors.js";
 import { silentLogger } from "@apispool/common/logger.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
@@ -25,15 +23,6 @@ const failure = async (call: Promise<unknown>): Promise<ConnectError> =>
     },
     (error: unknown) => ConnectError.from(error),
   );
-
-/** Readers are guarded as soon as the process is ready. */
-async function ready(port: number): Promise<void> {
-  const baseUrl = `http://127.0.0.1:${port}`;
-  const sessionManager = new Http2SessionManager(baseUrl);
-  const health = createClient(Health, createGrpcTransport({ baseUrl, sessionManager }));
-  while ((await health.check({})).status !== Status.SERVING) await sleep(20);
-  sessionManager.abort();
-}
 
 /** A stream that is read by hand. */
 class Stream {
@@ -84,7 +73,6 @@ describe("several reader processes", () => {
     const other = await harness.another();
     a = harness.client;
     b = other.client;
-    await Promise.all([ready(harness.server?.port ?? 0), ready(other.port)]);
   });
   afterEach(() => harness.stop());
 
@@ -230,7 +218,6 @@ describe("a reader process that was frozen", () => {
   beforeEach(async () => {
     harness = await Harness.start({ busyWaitMs: 1500 });
     await harness.topic("quakes");
-    await ready(harness.server?.port ?? 0);
     await harness.write("quakes", numbers(100));
     log = createLogReader(harness.settings);
     frozen = new Freezing(log);

@@ -17,6 +17,7 @@ import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js
 import { namesFor, recordHeaders } from "@apispool/kafka-log/topics.js";
 import type { ReaderConfig } from "../config.js";
 import { startReader } from "../reader.js";
+import { ready } from "./ready.js";
 
 export type FetchInit = MessageInitShape<typeof FetchUnreadRequestSchema>;
 
@@ -69,6 +70,7 @@ export class Harness {
     const server = await startReader(harness.#config, silentLogger, createLog);
     harness.server = server;
     harness.client = harness.connect(server.port);
+    await ready(server.port);
     return harness;
   }
 
@@ -76,6 +78,7 @@ export class Harness {
   async another(config: Partial<ReaderConfig> = {}): Promise<{ port: number; client: Client<typeof DataReader> }> {
     const server = await startReader({ ...this.#config, ...config }, silentLogger);
     this.#closers.push(() => server.stop());
+    await ready(server.port);
     return { port: server.port, client: this.connect(server.port) };
   }
 
