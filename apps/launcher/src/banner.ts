@@ -26,7 +26,7 @@ export function banner(
     "",
     bold(`Apispool is ready (${(tookMs / 1000).toFixed(1)} s).`),
     "",
-    `  gateway    http://${at}  HTTP/JSON, gRPC, gRPC-Web, Connect`,
+    `  gateway    http://${at}  HTTP/JSON, gRPC, gRPC-Web, Connect; in a browser the console`,
     ...(services === undefined
       ? []
       : [`  ingestor   ${services.ingestor}  gRPC`, `  reader     ${services.reader}  gRPC`]),

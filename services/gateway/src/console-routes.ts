@@ -34,6 +34,7 @@ const overview = {
   console: "open this address in a browser",
   paths: {
     "/worker": "GET: the status of every source; POST: start, stop or test them",
+    "/worker/dead-letters": "GET: what could not become a record",
     "/data": "GET or POST: the records that a reader has not read yet",
     "/data/readers": "GET: where every reader stands",
     "/livez": "GET: whether the gateway lives",
