@@ -36,7 +36,7 @@ export async function runRival(
   self.once("exit", kill);
   let failure: string | undefined;
   child.once("error", (error) => (failure = error.message));
-  const ended = once(child, "close").then(() => (failure ??= "it ended before all records were there"));
+  const ended = once(child, "close").then(() => (failure ??= "it has ended"));
   const reader = createLogReader({
     brokers: job.brokers.split(","),
     clientId: "bench-watch",
@@ -49,25 +49,31 @@ export async function runRival(
     /** When the log was seen to have grown so far. */
     const grown: { readonly at: number; readonly offset: number }[] = [];
     const ids = new Set<string>();
-    let complete: number | undefined;
-    for (let [read, next] = [0, job.records]; complete === undefined;) {
-      failure ??= Date.now() > giveUp ? `not all records were there after ${GIVE_UP_MS / 1000} s` : undefined;
-      if (failure !== undefined) throw new Error(`${rival.name}: ${failure}; see ${file} and its log`);
+    let usage: Usage | undefined;
+    let lastNew = 0;
+    for (let [read, next] = [0, job.records]; ids.size < job.records;) {
+      if (grown.length > 0) await new Promise((wake) => setTimeout(wake, LOOK_EVERY_MS));
+      // It may end on its own when it is done, so its end is looked at before the log is.
+      const failed = failure ?? (Date.now() > giveUp ? `${GIVE_UP_MS / 1000} s are over` : undefined);
+      if (child.pid !== undefined) usage = (await usageOf(child.pid)) ?? usage;
       const offset = (await reader.offsetsAt("latest", [place]))[0]?.offset ?? 0;
       grown.push({ at: Date.now(), offset });
       if (offset >= next) {
         // Not read before, so that reading does not slow the writing; some may be there twice, and others not yet.
         read = await readToEnd(reader, { ...place, offset: read }, (record) => {
+          if (ids.size === job.records) return;
           ids.add(idIn(record.value));
-          if (ids.size >= job.records) complete ??= record.offset;
+          lastNew = record.offset;
         });
         next = read + 1;
       }
-      await new Promise((wake) => setTimeout(wake, LOOK_EVERY_MS));
+      if (failed !== undefined && ids.size < job.records) {
+        throw new Error(
+          `${rival.name}: ${ids.size} of ${job.records} records were counted; ${failed}; see ${file} and its log`,
+        );
+      }
     }
-    const last = complete;
-    const at = grown.find(({ offset }) => offset > last)?.at ?? Date.now();
-    const usage = child.pid === undefined ? undefined : await usageOf(child.pid);
+    const at = grown.find(({ offset }) => offset > lastNew)?.at ?? Date.now();
     kill();
     await ended;
     const asked = (await api.seen()).asked[new URL(job.url).pathname]?.[0] ?? Number.NaN;
