@@ -33,7 +33,7 @@ export function serviceSpec(name: ServiceName, root: string, env: Variables, as:
       "--enable-source-maps",
       // Of records on their way, what lives a little longer is garbage soon, too: V8 would let that grow to twice what is kept
       // before it looks, and a large answer take half as much memory again.
-      ...(name === "ingestor" ? ["--heap-growing-percent=30"] : []),
+      ...(name === "ingestor" ? ["--heap-growing-percent=60"] : []),
       // Records pass through as young objects. At Node's default of 16 MB V8 lets their garbage grow to twice the memory,
       // for no more speed. The gateway keeps nothing but them.
       `--max-semi-space-size=${name === "gateway" ? 4 : 8}`,

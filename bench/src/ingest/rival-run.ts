@@ -36,7 +36,7 @@ export async function runRival(
   self.once("exit", kill);
   let failure: string | undefined;
   child.once("error", (error) => (failure = error.message));
-  const ended = once(child, "close").then(() => (failure ??= "it ended before all records were there"));
+  const ended = once(child, "close").then(() => (failure ??= "it has ended"));
   const reader = createLogReader({
     brokers: job.brokers.split(","),
     clientId: "bench-watch",
@@ -46,20 +46,36 @@ export async function runRival(
   const place = { topic: job.topic, partition: 0 };
   try {
     const giveUp = Date.now() + GIVE_UP_MS;
-    const written = async (): Promise<boolean> =>
-      ((await reader.offsetsAt("latest", [place]))[0]?.offset ?? 0) >= job.records;
-    while (!(await written())) {
-      failure ??= Date.now() > giveUp ? `not all records were there after ${GIVE_UP_MS / 1000} s` : undefined;
-      if (failure !== undefined) throw new Error(`${rival.name}: ${failure}; see ${file} and its log`);
-      await new Promise((wake) => setTimeout(wake, LOOK_EVERY_MS));
+    /** When the log was seen to have grown so far. */
+    const grown: { readonly at: number; readonly offset: number }[] = [];
+    const ids = new Set<string>();
+    let usage: Usage | undefined;
+    let lastNew = 0;
+    for (let [read, next] = [0, job.records]; ids.size < job.records;) {
+      if (grown.length > 0) await new Promise((wake) => setTimeout(wake, LOOK_EVERY_MS));
+      // It may end on its own when it is done, so its end is looked at before the log is.
+      const failed = failure ?? (Date.now() > giveUp ? `${GIVE_UP_MS / 1000} s are over` : undefined);
+      if (child.pid !== undefined) usage = (await usageOf(child.pid)) ?? usage;
+      const offset = (await reader.offsetsAt("latest", [place]))[0]?.offset ?? 0;
+      grown.push({ at: Date.now(), offset });
+      if (offset >= next) {
+        // Not read before, so that reading does not slow the writing; some may be there twice, and others not yet.
+        read = await readToEnd(reader, { ...place, offset: read }, (record) => {
+          if (ids.size === job.records) return;
+          ids.add(idIn(record.value));
+          lastNew = record.offset;
+        });
+        next = read + 1;
+      }
+      if (failed !== undefined && ids.size < job.records) {
+        throw new Error(
+          `${rival.name}: ${ids.size} of ${job.records} records were counted; ${failed}; see ${file} and its log`,
+        );
+      }
     }
-    const at = Date.now();
-    const usage = child.pid === undefined ? undefined : await usageOf(child.pid);
+    const at = grown.find(({ offset }) => offset > lastNew)?.at ?? Date.now();
     kill();
     await ended;
-    const ids = new Set<string>();
-    await readToEnd(reader, { ...place, offset: 0 }, ({ value }) => ids.add(idIn(value)));
-    if (ids.size < job.records) throw new Error(`${rival.name}: only ${ids.size} of ${job.records} records are there`);
     const asked = (await api.seen()).asked[new URL(job.url).pathname]?.[0] ?? Number.NaN;
     return { seconds: (at - asked) / 1000, usage };
   } finally {
