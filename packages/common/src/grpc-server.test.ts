@@ -184,8 +184,8 @@ describe("a grpc-js server that speaks protobuf-es", () => {
         "grpc.reflection.v1alpha.ServerReflection",
       ]),
     );
-    // data_reader, record, duration, timestamp
-    expect(file?.case === "fileDescriptorResponse" && file.value.fileDescriptorProto.length).toBe(4);
+    // data_reader, dead_letter, record, duration, timestamp
+    expect(file?.case === "fileDescriptorResponse" && file.value.fileDescriptorProto.length).toBe(5);
     expect(none?.case === "errorResponse" && none.value.errorCode).toBe(Code.NotFound);
   });
 

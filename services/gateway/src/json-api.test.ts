@@ -302,7 +302,7 @@ describe("the JSON API", () => {
     const missing = await problemIn(await fetch(`${harness.url}/wrker`));
     expect(missing).toMatchObject({ status: 404, code: "not_found" });
     expect(missing.detail).toContain(
-      "/worker, /worker/events, /data, /data/ack, /data/seek, /data/readers, /data/readers/{name}, ",
+      "/worker, /worker/events, /worker/dead-letters, /data, /data/ack, /data/seek, /data/readers, /data/readers/{name}, ",
     );
     const wrong = await fetch(`${harness.url}/data/ack`);
     expect(wrong.headers.get("allow")).toBe("OPTIONS, POST");
