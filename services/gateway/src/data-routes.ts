@@ -1,3 +1,4 @@
+import { isProxied, withoutEvidence } from "./proxied.js";
 import { encodingFor } from "./accept-encoding.js";
 import { negotiate } from "./accept.js";
 import type { Batch } from "./batch.js";
@@ -78,13 +79,15 @@ async function deliver(exchange: Exchange, asked: DataQuery, form: Form, options
   const lastEventId = req.headers[lastEventIdHeader]?.toString();
   const query = inForm(asked, form, lastEventId);
   const wanted = new Wanted();
+  // An event stream's client says by its last id what it has; what a proxy has taken may never have come to it.
+  const itself = form !== "events" || !isProxied(req.headers);
   const batches = named(
     delivery.fetch(query.request, {
       signal,
       requestId,
       log,
-      receipt: (how) => exchange.receipt(how),
-      confirmWritten: exchange.confirmWritten,
+      receipt: (how) => (itself ? exchange.receipt(how) : withoutEvidence(exchange.receipt(how))),
+      confirmWritten: itself ? exchange.confirmWritten : undefined,
       wanted: () => wanted.ask(),
     }),
     (field) => dataFieldName(field, query, lastEventId),

@@ -124,6 +124,21 @@ describe.each([
     },
   );
 
+  it.each(["via", "forwarded", "x-forwarded-for"])(
+    "takes a proxy's word for nothing (%s), only the last id",
+    async (name) => {
+      harness.reader.add(records(3));
+      const first = open("/data?reader=behind", { [name]: "192.0.2.1" });
+      await first.until(() => first.events.length === 3);
+      first.close();
+      await released(harness);
+      expect(harness.reader.positionOf("behind")).toBe(0);
+      const second = open("/data?reader=behind", { [name]: "192.0.2.1", "last-event-id": "c3" });
+      await eventually(() => harness.reader.positionOf("behind") === 3);
+      second.close();
+    },
+  );
+
   it("acknowledges ack=<cursor> and then nothing by itself", async () => {
     harness.reader.add(records(3));
     const client = open("/data?reader=hand&ack=c2");
