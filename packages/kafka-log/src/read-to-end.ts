@@ -41,7 +41,8 @@ export async function readToEnd(
         throw rpcError(
           Code.Unavailable,
           "KAFKA_UNAVAILABLE",
-          `${topic}/${partition}: a transaction stays open at offset ${offset}`,
+          `${topic}/${partition}: a transaction stays open at offset ${offset}; nothing is lost, but nothing behind it can be read. ` +
+            "If it is not over in a minute, Kafka has forgotten it: find and end it with kafka-transactions.sh (find-hanging, abort; KIP-664)",
           { retryAfterMs: 1000 },
         );
       }
