@@ -26,7 +26,7 @@ describe("the kernel", () => {
   });
 
   it.each<[string, Partial<LogRecord>]>([
-    ["of a time before 1970", { timestampMs: -1 }],
+    ["of a time before 1970", { timestampMs: -2 }],
     ["without a value", { value: null }],
     ["with an empty value", { value: Buffer.alloc(0) }],
     ["without a key", { key: null }],
@@ -45,6 +45,8 @@ describe("the kernel", () => {
     ["with bytes for a header", { headers: headersWith({ odd: Buffer.from([0xc3, 0x28]) }) }],
     ["with bytes for its value", { value: Buffer.from([0xed, 0xa0, 0x80]) }],
     ["with a header without a value", { headers: headersWith({ odd: null }) }],
+    ["without a time", { timestampMs: -1 }],
+    ["of a year that no Timestamp has", { timestampMs: 253_402_300_800_000 }],
     ["of an odd event time", { headers: headersWith({ ce_time: Buffer.from("24.11.2026") }) }],
     ["larger than its memory", { value: Buffer.alloc(100_000, "1") }],
     ["with very many headers", { headers: headersWith(Object.fromEntries(many)) }],
