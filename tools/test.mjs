@@ -25,8 +25,8 @@ for (const project of wanted) {
     join(root, "node_modules", "jest", "bin", "jest.js"),
     "--selectProjects",
     project,
-    // Those share a Kafka and start whole stacks, and mostly wait: two at a time, whatever the machine has.
-    ...(project === "integration" ? ["--maxWorkers=2"] : []),
+    // They mostly wait: two at a time, whatever the machine has. (Those of integration share a Kafka and start whole stacks.)
+    "--maxWorkers=2",
     ...(reports === undefined ? [] : ["--json", `--outputFile=${join(reports, `${project}.json`)}`]),
     ...(args.length > 0 ? ["--passWithNoTests", ...args] : []),
   ]);
