@@ -213,8 +213,10 @@ export class Fetcher {
   }
 
   async *#chunks(begin: Begin, spec: FetchSpec, signal: AbortSignal): AsyncGenerator<Chunk, void, undefined> {
+    // A live tail outlasts a restart of Kafka, whatever it asks it for.
+    const patienceMs = spec.follow ? this.#options.outageMs : 0;
     for await (const chunk of this.#read(begin, spec, signal)) {
-      await begin.tenure?.delivering(chunk.places);
+      await retryUnavailable(patienceMs, async () => begin.tenure?.delivering(chunk.places), signal);
       yield chunk;
     }
   }
