@@ -81,7 +81,8 @@ function body(options: ProduceOptions): {
       between = createEncoder();
     }
   }
-  pieces.push(between.buffer);
+  // Of topics without partitions behind the last batch.
+  if (between.buffer.length > 0) pieces.push(between.buffer);
   return { pieces, batches };
 }
 
