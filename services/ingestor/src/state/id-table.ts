@@ -1,4 +1,4 @@
-import { hash } from "node:crypto";
+import { hash, randomInt } from "node:crypto";
 
 const ID_WORDS = 4;
 const ID_BYTES = 16;
@@ -28,6 +28,9 @@ const LEAST_PLACES = 16;
 const MANY_PLACES = 32 * 1024;
 /** So much room is kept when all is forgotten. */
 const MOST_KEPT = 4096;
+
+/** So that an API cannot choose its ids such that they all come to the same slot. */
+const SEED = randomInt(2 ** 32);
 
 /** The id that was looked up last, and its words. */
 let lastId: string | undefined;
@@ -213,7 +216,7 @@ function readId(id: string): void {
 }
 
 function hashOf(words: Uint32Array, at: number): number {
-  let mixed = 0;
+  let mixed = SEED;
   for (let word = 0; word < ID_WORDS; word += 1) {
     mixed = Math.imul(mixed ^ (words[at + word] ?? 0), 0x9e3779b1);
     mixed ^= mixed >>> 15;
