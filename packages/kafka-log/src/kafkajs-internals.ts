@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import type { Socket } from "node:net";
 import type { ISocketFactory, KafkaConfig, Message, Producer, ProducerConfig, RetryOptions } from "kafkajs";
 
 /*
@@ -60,6 +61,13 @@ export interface ProduceOptions {
   }>[];
 }
 
+/** One of the two of a broker. */
+export interface Connection {
+  readonly socket: Socket;
+  nextCorrelationId(): number;
+  send<T>(call: ProtocolCall<T>): Promise<T>;
+}
+
 export interface Broker {
   readonly nodeId: number;
   produce(options: ProduceOptions): Promise<unknown>;
@@ -67,7 +75,11 @@ export interface Broker {
   disconnect(): Promise<void>;
   /** Makes the request in the newest version that both sides know. */
   lookupRequest(apiKey: number, versions: unknown): (options: ProduceOptions) => ProtocolCall<unknown>;
-  readonly connectionPool: { send<T>(call: ProtocolCall<T>): Promise<T> };
+  readonly connectionPool: {
+    send<T>(call: ProtocolCall<T>): Promise<T>;
+    /** Connects it where it is not. */
+    getConnectionByRequest(call: { readonly request: { readonly apiKey: number } }): Promise<Connection>;
+  };
   offsetFetch(request: { groupId: string; topics: readonly TopicPartitions<{ partition: number }>[] }): Promise<{
     responses: readonly TopicPartitions<{
       partition: number;

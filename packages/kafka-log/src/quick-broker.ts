@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Message } from "kafkajs";
-import { type Broker, type Encoder, type ProduceOptions, createEncoder, produceCall } from "./kafkajs-internals.js";
+import { BatchMemory } from "./batch-memory.js";
+import { type Broker, type ProduceOptions, createEncoder, produceCall } from "./kafkajs-internals.js";
 import { encodeRecordBatch } from "./record-batch-writer.js";
+import { sendInPieces } from "./send-in-pieces.js";
 
 /** The end of a transaction is written within milliseconds; the next one has to wait for it. */
 const ENDING_PAUSE_MS = 2;
 const ENDING_MS = 400;
 const NO_COMPRESSION = 0;
 
+const memory = new BatchMemory();
 const tuned = new WeakSet<Broker>();
 
 /**
@@ -33,12 +36,10 @@ export function quick(broker: Broker): Broker {
   };
   broker.produce = async (options) => {
     if ((options.compression ?? NO_COMPRESSION) !== NO_COMPRESSION) return await produce(options);
-    const { request, ...rest } = produceCall(broker, options);
+    const { batches, pieces } = body(options);
+    const onFree = (): void => batches.forEach((batch) => memory.giveBack(batch));
     try {
-      return await broker.connectionPool.send({
-        ...rest,
-        request: { ...request, encode: async () => encode(options) },
-      });
+      return await sendInPieces(broker, { ...produceCall(broker, options), pieces, onFree });
     } catch (error) {
       // As kafkajs does, so that the next request connects again.
       if ((error as Error).name === "KafkaJSConnectionClosedError") await broker.disconnect();
@@ -58,30 +59,40 @@ export function grouped<M extends Message & { readonly partition: number }>(mess
   return Object.defineProperty([...messages], "reduce", { value: () => groups });
 }
 
-/** The body of a Produce request, versions 3 to 8. */
-async function encode(options: ProduceOptions): Promise<Encoder> {
+/** The body of a Produce request, versions 3 to 8: in pieces, of which the record batches are some. */
+function body(options: ProduceOptions): {
+  readonly pieces: readonly Buffer[];
+  readonly batches: readonly Buffer[];
+} {
   const { acks = -1, timeout = 30_000, transactionalId, topicData } = options;
-  const request = createEncoder()
+  const pieces: Buffer[] = [];
+  const batches: Buffer[] = [];
+  let between = createEncoder()
     .writeString(transactionalId ?? null)
     .writeInt16(acks)
     .writeInt32(timeout)
     .writeInt32(topicData.length);
   for (const { topic, partitions } of topicData) {
-    request.writeString(topic).writeInt32(partitions.length);
+    between.writeString(topic).writeInt32(partitions.length);
     for (const { partition, firstSequence, messages } of partitions) {
       const batch = batchOf(messages, firstSequence, options);
-      request.writeInt32(partition).writeInt32(batch.length).writeBuffer(batch);
+      batches.push(batch);
+      pieces.push(between.writeInt32(partition).writeInt32(batch.length).buffer, batch);
+      between = createEncoder();
     }
   }
-  return request;
+  // Of topics without partitions behind the last batch.
+  if (between.buffer.length > 0) pieces.push(between.buffer);
+  return { pieces, batches };
 }
 
 function batchOf(messages: readonly Message[], firstSequence: number, options: ProduceOptions): Buffer {
-  return encodeRecordBatch(messages, {
+  const settings = {
     transactional: options.transactionalId !== undefined,
     producerId: BigInt(String(options.producerId)),
     producerEpoch: options.producerEpoch,
     firstSequence,
     now: Date.now(),
-  });
+  };
+  return encodeRecordBatch(messages, settings, (bytes) => memory.take(bytes));
 }

@@ -32,9 +32,14 @@ interface Prepared {
 
 /**
  * Writes messages as one uncompressed record batch. kafkajs's own way gives every record, every header and every length
- * a buffer that grows, which is most of what a producer does; here all is measured first and then written into one.
+ * a buffer that grows, which is most of what a producer does; here all is measured first and then written into one, which
+ * `allocate` makes, with whatever in it.
  */
-export function encodeRecordBatch(messages: readonly Message[], settings: BatchSettings): Buffer {
+export function encodeRecordBatch(
+  messages: readonly Message[],
+  settings: BatchSettings,
+  allocate: (bytes: number) => Buffer = (length) => Buffer.allocUnsafe(length),
+): Buffer {
   const times = messages.map(({ timestamp }) => (timestamp === undefined ? settings.now : Number(timestamp)));
   const first = times[0] ?? settings.now;
   let bytes = HEADER_BYTES;
@@ -43,7 +48,7 @@ export function encodeRecordBatch(messages: readonly Message[], settings: BatchS
     bytes += sizeOfVarint(record.bodyBytes) + record.bodyBytes;
     return record;
   });
-  const batch = Buffer.allocUnsafe(bytes);
+  const batch = allocate(bytes);
   batch.writeBigInt64BE(0n, 0);
   batch.writeInt32BE(bytes - LENGTH_AT - 4, LENGTH_AT);
   batch.writeInt32BE(0, 12);

@@ -27,8 +27,12 @@ class Faults {
     this.#sockets.add(socket);
     socket.on("close", () => this.#sockets.delete(socket));
     const write = socket.write.bind(socket);
+    /** Bytes of the request that has begun and is not written to its end. */
+    let owed = 0;
     socket.write = (data: Buffer, ...rest: []) => {
-      if (WRITING.has(data.readInt16BE(4)) && Math.random() < this.loss) {
+      const begins = owed === 0;
+      owed += (begins ? data.readInt32BE(0) + 4 : 0) - data.length;
+      if (begins && WRITING.has(data.readInt16BE(4)) && Math.random() < this.loss) {
         this.swallowed += 1;
         // The broker gets the request and does it; its answer comes to nobody.
         socket.pause();

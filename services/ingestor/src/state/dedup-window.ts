@@ -1,3 +1,5 @@
+import { IdTable } from "./id-table.js";
+
 /** An id that has more contents than this on one page is none; more of them would cost the square of their number. */
 const MOST_CONTENTS = 1000;
 const NONE: readonly string[] = [];
@@ -18,7 +20,8 @@ interface OnPage {
 type Packed = string | OnPage;
 
 /** The contents of an id's last page, the newest written one first. */
-type Known = string | readonly [newest: string, ...others: string[]];
+type Known = string | Contents;
+type Contents = readonly [newest: string, ...others: string[]];
 
 function pack(page: OnPage): Packed {
   return page.wrote && page.contents.length === 1 && page.before.length === 0 ? page.newest : page;
@@ -54,9 +57,9 @@ export class DedupWindow {
   readonly #size: number;
   #atLeast = 0;
   /** By id, for its last page that is done; the order is that of last use. */
-  readonly #known = new Map<string, Known>();
+  readonly #known = new IdTable<Contents>();
   /** Of the page that is under way: what is in the log, and what is staged. */
-  readonly #page = new Map<string, Packed>();
+  readonly #page = new IdTable<OnPage>();
   readonly #staged = new Map<string, Packed>();
 
   constructor(size: number) {
@@ -69,13 +72,9 @@ export class DedupWindow {
    */
   beginPage(): void {
     const staged = this.#staged.size > 0;
-    for (const place of [this.#page, this.#staged]) {
-      for (const [id, page] of place) {
-        this.#known.delete(id);
-        this.#known.set(id, knownFrom(page));
-      }
-      place.clear();
-    }
+    this.#page.moveTo(this.#known, knownFrom);
+    for (const [id, page] of this.#staged) this.#known.set(id, knownFrom(page));
+    this.#staged.clear();
     if (!staged) this.#trim(this.#known);
   }
 
@@ -118,10 +117,7 @@ export class DedupWindow {
    */
   commit(atLeast = 0): void {
     this.#atLeast = atLeast;
-    for (const [id, page] of this.#staged) {
-      this.#page.delete(id);
-      this.#page.set(id, page);
-    }
+    for (const [id, page] of this.#staged) this.#page.set(id, page);
     this.#staged.clear();
     this.#trim(this.#page);
     this.#trim(this.#known);
@@ -130,7 +126,6 @@ export class DedupWindow {
   /** Takes in what is in the log already, oldest first; {@link beginPage} is to be called between pages. */
   remember(id: string, hash: string, unwritten: readonly string[] = NONE): void {
     const { contents, before } = unpack(this.#page.get(id)) ?? { contents: unwritten, before: unwritten };
-    this.#page.delete(id);
     this.#page.set(id, pack({ newest: hash, contents: including(contents, hash), wrote: true, before }));
     this.#trim(this.#page);
   }
@@ -139,12 +134,9 @@ export class DedupWindow {
     return unpack(this.#staged.get(id) ?? this.#page.get(id));
   }
 
-  #trim(ids: Map<string, unknown>): void {
+  #trim(ids: IdTable<unknown>): void {
     const size = Math.max(this.#size, this.#atLeast);
-    for (const id of ids.keys()) {
-      if (ids.size <= size) break;
-      ids.delete(id);
-    }
+    while (ids.size > size) ids.deleteOldest();
   }
 }
 
