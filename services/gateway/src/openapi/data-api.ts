@@ -16,6 +16,7 @@ import {
   oneOf,
   partition,
   readerName,
+  serverSentEvent,
   sourceName,
   sourceNames,
   text,
@@ -26,8 +27,9 @@ import {
 /** The longest `wait`, in seconds. */
 const maxWaitSeconds = 300;
 
+const readerOfFetch = Type.Optional(readerName({ description: "The reader's name; left out: `default`." }));
+
 const shared = {
-  reader: Type.Optional(readerName({ description: "The reader's name; left out: `default`." })),
   limit: Type.Optional(
     whole(0, Number.MAX_SAFE_INTEGER, {
       description: "The most records; 0: no limit.",
@@ -62,8 +64,7 @@ const shared = {
   ack: Type.Optional(
     eitherText([oneOf(["auto", "manual"]), cursor()], {
       description:
-        "`auto`: what you have received counts as read. `manual`: nothing does until you say so. A cursor: acknowledges that one first, and then as `manual`.",
-      default: "auto",
+        "`auto` (as where it is left out): what you have received counts as read. `manual`: nothing does until you say so. A cursor: acknowledges that one first, and then as `manual`.",
       allowed: "auto, manual or a cursor",
     }),
   ),
@@ -75,8 +76,7 @@ const shared = {
   ),
   start: Type.Optional(
     eitherText([oneOf(["earliest", "latest"]), time()], {
-      description: "Where a reader begins that is new.",
-      default: "earliest",
+      description: "Where a reader begins that is new; left out: `earliest`.",
       allowed: "earliest, latest, or a time such as 2026-11-24T12:00:00Z",
     }),
   ),
@@ -89,7 +89,7 @@ const shared = {
 };
 
 export const fetchQuery = fields({
-  ...shared,
+  reader: readerOfFetch,
   source: Type.Optional(
     listOf(sourceName(), {
       description: "Only these sources; may be repeated.",
@@ -105,7 +105,7 @@ export const fetchQuery = fields({
   header: Type.Optional(
     listOf(
       Type.String({
-        pattern: "^[^:]+:[^]*$",
+        pattern: "^[^:]+:",
         "x-allowed": 'a header\'s name, ":" and its value',
         examples: ["ce_type:x"],
       }),
@@ -116,12 +116,14 @@ export const fetchQuery = fields({
       },
     ),
   ),
+  ...shared,
 });
 
 export const fetchBody = named(
   "Fetch",
   fields(
     {
+      reader: readerOfFetch,
       ...shared,
       sources: Type.Optional({ ...sourceNames(), description: "Only these sources." }),
       keys: Type.Optional(
@@ -247,11 +249,9 @@ const fetchAnswer = {
       example: `${JSON.stringify(exampleRecord)}\n`,
     },
     "text/event-stream": {
-      schema: Type.String({
-        contentMediaType: "text/event-stream",
-        contentSchema: Type.Union([record, gap, problem]),
+      schema: serverSentEvent(Type.Union([record, gap, problem]), {
         description:
-          "A live tail. An event without a name is a record, `gap` is a gap, `error` a problem after which the stream ends. `id` is a cursor.",
+          "Each event of a live tail. One without a name is a record, `gap` is a gap, `error` a problem after which the stream ends. `id` is a cursor.",
       }),
       example: `data: ${JSON.stringify(exampleRecord)}\nid: BzrUdnRQ\n\n`,
     },

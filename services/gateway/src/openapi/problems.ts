@@ -21,6 +21,10 @@ export const problemStatuses = {
   413: { name: "ContentTooLarge", description: "The body is larger than the gateway takes (`MAX_BODY_BYTES`)." },
   415: { name: "UnsupportedMediaType", description: "The body is not `application/json` in UTF-8, sent as it is." },
   429: { name: "TooManyRequests", description: "Too much at a time; `Retry-After` says when to come back." },
+  431: {
+    name: "RequestHeaderFieldsTooLarge",
+    description: "The path, its query and the headers are longer than the gateway takes; POST has room in its body.",
+  },
   500: { name: "InternalError", description: "A defect; the log line with the same request id tells more." },
   503: { name: "Unavailable", description: "Kafka or a service is away, or stops; nothing was lost or skipped." },
   504: { name: "Timeout", description: "It took too long." },
@@ -28,7 +32,7 @@ export const problemStatuses = {
 export type ProblemStatus = keyof typeof problemStatuses;
 
 /** What may happen to a request whatever its path is. */
-export const commonProblems: readonly ProblemStatus[] = [401, 403, 405, 406, 429, 500, 503];
+export const commonProblems: readonly ProblemStatus[] = [401, 403, 405, 406, 429, 431, 500, 503];
 
 /** What happens to requests that services behind the gateway answer. */
 export const upstreamProblems: readonly ProblemStatus[] = [400, 504];

@@ -41,5 +41,6 @@ export function queryValues(schema: TObject, query: URLSearchParams): QueryValue
 function valueOf(text: string, type: string | undefined): unknown {
   if (type === "boolean") return text === "true" ? true : text === "false" ? false : text;
   if (type !== "number" && type !== "integer") return text;
-  return /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+  const number = /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+  return Number.isFinite(number) ? number : text;
 }

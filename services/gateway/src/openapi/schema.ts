@@ -92,3 +92,20 @@ export const readerName = (about: About = {}) =>
     pattern: "^[A-Za-z0-9._-]{1,200}$",
     ...told({ allowed: '1 to 200 letters, digits, ".", "_" or "-"', examples: ["me"], ...about }),
   });
+
+/**
+ * One server-sent event (WHATWG HTML, section 9.2), with JSON as its data. Until OpenAPI 3.2 a media type of a stream has no schema of
+ * its own for what is repeated, so that its schema speaks of each event.
+ */
+export const serverSentEvent = (data: TSchema, about: About) =>
+  Type.Object(
+    {
+      event: Type.Optional(anyText({ description: "`message` where none is named." })),
+      id: Type.Optional(anyText({ description: "The last id that was given." })),
+      retry: Type.Optional(
+        Type.Integer({ minimum: 0, description: "When to come back after the end, in milliseconds." }),
+      ),
+      data: Type.Optional(Type.String({ contentMediaType: "application/json", contentSchema: data })),
+    },
+    told(about),
+  );

@@ -12,6 +12,7 @@ import {
   nullable,
   oneOf,
   partition,
+  serverSentEvent,
   sourceName,
   sourceNames,
   time,
@@ -199,10 +200,8 @@ export const getWorkerEvents = operation({
       description: "Does not end by itself.",
       content: {
         "text/event-stream": {
-          schema: Type.String({
-            contentMediaType: "text/event-stream",
-            contentSchema: Type.Union([workerAnswer, problem]),
-            description: "An event without a name is a status, `error` a problem after which the stream ends.",
+          schema: serverSentEvent(Type.Union([workerAnswer, problem]), {
+            description: "Each event. One without a name is a status, `error` a problem after which the stream ends.",
           }),
           example: `data: ${JSON.stringify({ sources: [exampleStatus] })}\n\n`,
         },

@@ -1,6 +1,6 @@
 import { type Operation, mediaTypes } from "../openapi/operation.js";
 import { validatorOf } from "../openapi/check.js";
-import { commonProblems, problem, type ProblemStatus } from "../openapi/problems.js";
+import { commonProblems, problem } from "../openapi/problems.js";
 import type { TSchema } from "typebox";
 
 /** What an answer was, as far as a definition speaks of it. */
@@ -16,7 +16,7 @@ export function deviations(operation: Operation, { status, type, text }: Given):
   if (status >= 400) {
     const known: readonly number[] = [...commonProblems, ...operation.problems, ...(operation.body ? [413, 415] : [])];
     return [
-      ...(known.includes(status as ProblemStatus) ? [] : [`${status} is not among the problems`]),
+      ...(known.includes(status) ? [] : [`${status} is not among the problems`]),
       ...(mediaType === "application/problem+json" ? faults(problem, JSON.parse(text)) : [`an error as ${mediaType}`]),
     ];
   }
@@ -28,13 +28,30 @@ export function deviations(operation: Operation, { status, type, text }: Given):
   if (operation.method === "HEAD" || content.schema === undefined) return text === "" ? [] : ["a body to HEAD"];
   const { schema } = content;
   if (mediaType === "application/json") return faults(schema, JSON.parse(text));
-  const within = (schema as { contentSchema?: TSchema }).contentSchema;
-  if (within === undefined) return faults(schema, text);
-  const values =
-    mediaType === "text/event-stream"
-      ? [...text.matchAll(/^data: (.*)$/gm)].map(([, data = ""]) => data)
-      : text.trimEnd().split("\n");
-  return values.flatMap((value) => faults(within, JSON.parse(value)));
+  if (mediaType === "text/event-stream") {
+    const { contentSchema } = (schema as { properties: { data: { contentSchema: TSchema } } }).properties.data;
+    return eventsOf(text).flatMap((event) => [
+      ...faults(schema, event),
+      ...(event.data === undefined ? [] : faults(contentSchema, JSON.parse(event.data))),
+    ]);
+  }
+  const { contentSchema } = schema as { contentSchema?: TSchema };
+  if (contentSchema === undefined) return faults(schema, text);
+  return text
+    .trimEnd()
+    .split("\n")
+    .flatMap((line) => faults(contentSchema, JSON.parse(line)));
+}
+
+/** The fields of each event, as far as it has any. */
+function eventsOf(text: string): { event?: string; id?: string; retry?: number; data?: string }[] {
+  return text
+    .split("\n\n")
+    .map((block) =>
+      [...block.matchAll(/^(event|id|retry|data): (.*)$/gm)].map(([, name = "", value = ""]) => [name, value]),
+    )
+    .filter((lines) => lines.length > 0)
+    .map((lines) => Object.fromEntries(lines.map(([name, value]) => [name, name === "retry" ? Number(value) : value])));
 }
 
 /** What of a value is not as its schema says. */
