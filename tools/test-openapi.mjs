@@ -1,7 +1,9 @@
 // `npm run test:openapi [-- schemathesis's options]`: puts thousands of requests, right and wrong ones, to a real stack of its own, and
 // checks every answer against /openapi.json. schemathesis (PyPI) does it, which has to be installed: SCHEMATHESIS says where.
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cuttingProxy } from "./openapi/cutting-proxy.mjs";
 import { build, fail, install, root, run } from "./setup.mjs";
@@ -53,6 +55,7 @@ const passes = [
   { form: "text/event-stream", options: ["--include-path=/data"] },
 ];
 
+const memory = mkdtempSync(join(tmpdir(), "apispool-schemathesis-"));
 let worst = 0;
 try {
   while (!(await (await fetch(`${stack.gatewayUrl}/data?since=earliest`)).text()).includes('"r39"')) {
@@ -80,6 +83,8 @@ try {
         ...process.argv.slice(2),
       ],
       {
+        // It leaves what it remembers where it runs.
+        cwd: memory,
         env: {
           ...process.env,
           SCHEMATHESIS_HOOKS: "hooks",
@@ -96,5 +101,6 @@ try {
   proxy.close();
   api.close();
   await stack.stop();
+  rmSync(memory, { recursive: true, force: true });
 }
 process.exit(worst);

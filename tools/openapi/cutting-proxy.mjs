@@ -25,7 +25,9 @@ export async function cuttingProxy(target) {
     upstream.on("data", (bytes) => {
       client.write(bytes);
       const text = bytes.toString("latin1");
-      if (/^HTTP\/1.1 200 /.test(text)) {
+      // It has ended by itself.
+      if (text.endsWith("0\r\n\r\n")) clearTimeout(timer);
+      if (/^HTTP\/1.1 200 /.test(text) && !text.endsWith("0\r\n\r\n")) {
         clearTimeout(timer);
         timer =
           /^x-accel-buffering: no\r$/im.test(text) && !/^content-length:/im.test(text)

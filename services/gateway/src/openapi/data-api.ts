@@ -62,20 +62,20 @@ const shared = {
     }),
   ),
   ack: Type.Optional(
-    eitherText([oneOf(["auto", "manual"]), cursor()], {
+    eitherText([cursor(), oneOf(["auto", "manual"])], {
       description:
         "`auto` (as where it is left out): what you have received counts as read. `manual`: nothing does until you say so. A cursor: acknowledges that one first, and then as `manual`.",
       allowed: "auto, manual or a cursor",
     }),
   ),
   since: Type.Optional(
-    eitherText([oneOf(["earliest", "latest"]), time(), cursor()], {
+    eitherText([cursor(), time(), oneOf(["earliest", "latest"])], {
       description: "Reads from there, and moves nobody. Goes with `ack` only as `manual`.",
       allowed: "a cursor, earliest, latest or a time",
     }),
   ),
   start: Type.Optional(
-    eitherText([oneOf(["earliest", "latest"]), time()], {
+    eitherText([time(), oneOf(["earliest", "latest"])], {
       description: "Where a reader begins that is new; left out: `earliest`.",
       allowed: "earliest, latest, or a time such as 2026-11-24T12:00:00Z",
     }),

@@ -42,7 +42,7 @@ export const listOf = <T extends TSchema>(
   about: About & { readonly minItems?: number; readonly maxItems?: number } = {},
 ) => Type.Array(items, told(about));
 
-/** A string that any of these takes. */
+/** A string that any of these takes; Swagger UI's field for it is that of the first, so a free one comes first. */
 export const eitherText = (schemas: readonly TSchema[], about: About & { readonly allowed: string }) =>
   Type.Unsafe<string>({ anyOf: [...schemas], ...told(about) });
 
