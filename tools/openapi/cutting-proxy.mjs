@@ -16,8 +16,9 @@ export async function cuttingProxy(target) {
     };
     let head = false;
     client.on("data", (bytes) => {
-      // One request after the other comes, each in a piece of its own, or with its body behind it.
-      if (/^[A-Z]+ \S+ HTTP\/1/.test(bytes.toString("latin1"))) head = bytes.toString("latin1", 0, 5) === "HEAD ";
+      // A request begins with a piece of its own; a long one takes several.
+      const method = /^([A-Z]+) \//.exec(bytes.toString("latin1", 0, 20))?.[1];
+      if (method !== undefined) head = method === "HEAD";
     });
     client.pipe(upstream);
     client.on("error", close).on("close", close);
@@ -29,10 +30,7 @@ export async function cuttingProxy(target) {
       if (text.endsWith("0\r\n\r\n")) clearTimeout(timer);
       if (/^HTTP\/1.1 200 /.test(text) && !text.endsWith("0\r\n\r\n")) {
         clearTimeout(timer);
-        timer =
-          /^x-accel-buffering: no\r$/im.test(text) && !/^content-length:/im.test(text)
-            ? setTimeout(end, 150)
-            : undefined;
+        timer = !head && /^x-accel-buffering: no\r$/im.test(text) ? setTimeout(end, 150) : undefined;
       }
     });
     // Whoever has nothing to say is between two chunks.

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { TObject } from "typebox";
 import * as dataApi from "./data-api.js";
 import type { Answer, Content, Operation } from "./operation.js";
@@ -7,6 +8,10 @@ import { allowedKeyword, componentKeyword } from "./schema.js";
 import * as workerApi from "./worker-api.js";
 
 type Json = Record<string, unknown>;
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  readonly version: string;
+};
 
 /** Every operation, in the order in which people want to read of them. */
 export const operations: readonly Operation[] = [
@@ -62,7 +67,7 @@ export function openApiDocument(): Json {
     openapi: "3.1.0",
     info: {
       title: "Apispool",
-      version: "0.1.0",
+      version,
       summary: "Any API that can only be polled, as a durable stream that everyone reads from where they left off.",
       description: [
         "Errors are `application/problem+json`. Every answer has the header `x-request-id`, which a request may choose.",
