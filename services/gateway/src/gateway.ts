@@ -72,9 +72,9 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
   const onRequest = (req: ServerRequest, res: ServerResponse, expectsContinue: boolean): void =>
     serve(new Exchange(req, res, { log, shutdown: shutdown.signal, expectsContinue }));
 
-  const servers = new HttpServers({ ...config, onRequest });
+  const servers = new HttpServers({ ...config, log, onRequest });
   const port = await servers.listen(config.port, config.host);
-  log.info(`listening on ${config.host}:${port} for HTTP/1.1, HTTP/2, gRPC, gRPC-Web and Connect`);
+  log.info(`listening on ${config.host}:${port}${config.tls === undefined ? "" : ", TLS,"} for HTTP/1.1, HTTP/2, gRPC, gRPC-Web and Connect`);
   return {
     port,
     async stop() {

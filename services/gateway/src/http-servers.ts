@@ -1,14 +1,20 @@
 import http from "node:http";
 import http2 from "node:http2";
 import type net from "node:net";
+import type { Logger } from "@apispool/common/logger.js";
 import type { ServerRequest, ServerResponse } from "./exchange.js";
 import { Listener } from "./listener.js";
 import { httpError, problemOf } from "./problem.js";
 import { Http1Connection, type Http1Limits } from "./receipt-http1.js";
+import { TlsPort } from "./tls/tls-port.js";
+import type { TlsSettings } from "./tls/settings.js";
 
 export interface HttpOptions extends Http1Limits {
   readonly headersTimeoutMs: number;
   readonly maxConnections: number;
+  /** Undefined: everything is cleartext. */
+  readonly tls: TlsSettings | undefined;
+  readonly log: Logger;
   readonly onRequest: (req: ServerRequest, res: ServerResponse, expectsContinue: boolean) => void;
 }
 
@@ -18,11 +24,12 @@ const requestTimeoutMs = 60_000;
 /** How long an HTTP/2 connection may be silent that has no stream open, in milliseconds. */
 const http2IdleMs = 600_000;
 
-/** HTTP/1.1 and HTTP/2 on one port. */
+/** HTTP/1.1 and HTTP/2 on one port, both over TLS where there is a certificate. */
 export class HttpServers {
   readonly #listener: Listener;
   readonly #http1: http.Server;
   readonly #http2: http2.Http2Server;
+  readonly #tls: TlsPort | undefined;
   readonly #connections = new Set<Http1Connection>();
   readonly #sessions = new Set<http2.ServerHttp2Session>();
   #stopping = false;
@@ -30,16 +37,23 @@ export class HttpServers {
   constructor(options: HttpOptions) {
     this.#http1 = this.#createHttp1(options);
     this.#http2 = this.#createHttp2(options);
+    const { tls, log, headersTimeoutMs: handshakeTimeoutMs } = options;
+    const acceptHttp = (socket: net.Socket, wire: "http1" | "http2"): void => {
+      if (wire === "http1") this.#acceptHttp1(socket, options);
+      else {
+        // The HTTP/2 session owns the socket's end.
+        socket.allowHalfOpen = false;
+        this.#http2.emit("connection", socket);
+      }
+    };
+    this.#tls = tls && new TlsPort({ ...tls, log, handshakeTimeoutMs, accept: acceptHttp });
     this.#listener = new Listener({
       firstBytesTimeoutMs: options.headersTimeoutMs,
       maxConnections: options.maxConnections,
       accept: (socket, wire) => {
-        if (wire === "http1") this.#acceptHttp1(socket, options);
-        else {
-          // The HTTP/2 session owns the socket's end.
-          socket.allowHalfOpen = false;
-          this.#http2.emit("connection", socket);
-        }
+        if (this.#tls !== undefined) this.#tls.take(socket, wire);
+        // What does not speak HTTP is told so there.
+        else acceptHttp(socket, wire === "tls" ? "http1" : wire);
       },
     });
   }
@@ -124,6 +138,7 @@ export class HttpServers {
     this.#listener.destroyAll();
     this.#http1.close();
     this.#http2.close();
+    this.#tls?.close();
   }
 }
 

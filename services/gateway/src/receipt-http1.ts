@@ -1,7 +1,7 @@
 import type http from "node:http";
 import type net from "node:net";
 import type { Receipt, ReceiptOutcome } from "@apispool/common/receipt.js";
-import { hadAll, resetAfterFinMs, wasReset } from "@apispool/common/tcp-end.js";
+import { hadAll, resetAfterFinMs, tcpOf, untilTcpEnd, wasReset } from "@apispool/common/tcp-end.js";
 
 export interface Http1Limits {
   /** How long a connection may be idle after a response that needs evidence before it is half-closed. */
@@ -73,6 +73,8 @@ export class Http1Connection {
   #closeAsked = false;
   #ended = false;
   #clientEnded = false;
+  /** The end of the connection is the end of the last answer: a client over HTTP/1.0 that is told no length. */
+  #endTellsLength = false;
   #finishedAt = 0;
   #bytesReadAtFinish = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -90,7 +92,13 @@ export class Http1Connection {
       return socket;
     }) as net.Socket["end"];
     socket.destroySoon = () => this.#askClose();
-    socket.on("end", () => this.#onClientEnd());
+    socket.on("end", () =>
+      untilTcpEnd(socket, {
+        fin: () => this.#onClientEnd(),
+        reset: () => this.#onReset(),
+        open: () => this.#onGoodbye(),
+      }),
+    );
     socket.on("error", () => this.#settleAll("lost"));
     socket.on("close", () => {
       this.#clearTimer();
@@ -164,6 +172,7 @@ export class Http1Connection {
       else if (this.#active > 0 && receipt.nudged) receipt.settle("lost");
       else this.#awaited.add(receipt);
     }
+    this.#endTellsLength = !res.chunkedEncoding && !res.hasHeader("content-length");
     this.#finishedAt = performance.now();
     this.#bytesReadAtFinish = this.#socket.bytesRead;
     if (this.#active === 0 && !this.#socket.destroyed) this.#rest();
@@ -199,8 +208,27 @@ export class Http1Connection {
   /** Says that nothing more will come, and listens for how the client ends. */
   #halfClose(): void {
     this.#ended = true;
-    this.#reallyEnd();
+    const tcp = tcpOf(this.#socket);
+    // Over TLS the FIN comes without a close_notify: a client that has no interest in more would leave that unread, and its
+    // orderly end be a reset. It does not miss it, because the answer told its own end (RFC 9112, section 9.8).
+    if (tcp !== this.#socket && this.#awaited.size > 0 && !this.#endTellsLength) tcp.end();
+    else this.#reallyEnd();
     this.#after(this.#awaited.size > 0 ? this.#limits.deliveryTimeoutMs : lingerMs, () => this.#socket.destroy());
+  }
+
+  /** Over TLS: the client has ended its side in order, and then reset the connection, with bytes unread. */
+  #onReset(): void {
+    this.#settleAll("lost");
+    this.#socket.destroy();
+  }
+
+  /** Over TLS: the client has said that it will send nothing more, and waits for us to say so, too. */
+  #onGoodbye(): void {
+    if (this.#active > 0 || this.#ended || this.#socket.destroyed) return;
+    this.#clearTimer();
+    this.#ended = true;
+    this.#reallyEnd();
+    this.#after(lingerMs, () => this.#socket.destroy());
   }
 
   #onClientEnd(): void {
@@ -217,7 +245,7 @@ export class Http1Connection {
     }
     // Bytes may have been on their way to a client that is gone; its kernel then answers them with a reset.
     this.#after(this.#awaited.size > 0 ? resetAfterFinMs(this.#socket) : 0, () => {
-      this.#settleAwaited(wasReset(this.#socket) ? "lost" : "received");
+      this.#settleAwaited(wasReset(tcpOf(this.#socket)) ? "lost" : "received");
       this.#ended = true;
       this.#reallyEnd();
       this.#after(lingerMs, () => this.#socket.destroy());
@@ -232,7 +260,7 @@ export class Http1Connection {
       else receipt.settle("lost");
     }
     this.#after(hopeful.length > 0 ? resetAfterFinMs(this.#socket) : 0, () => {
-      for (const receipt of hopeful) receipt.settle(wasReset(this.#socket) ? "lost" : "received");
+      for (const receipt of hopeful) receipt.settle(wasReset(tcpOf(this.#socket)) ? "lost" : "received");
       this.#socket.destroy();
     });
   }
