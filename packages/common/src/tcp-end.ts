@@ -62,7 +62,7 @@ export interface PeerEnd {
  * Finds out how TCP ends once a socket has emitted `end`. Without TLS that is the FIN itself. TLS has an end of its own
  * (close_notify, RFC 8446 section 6.1), which comes before TCP's and says nothing of what its sender has read: who has not
  * read everything says close_notify just the same, and the kernel then resets the connection. Node throws away whatever comes
- * after a close_notify, resets included, so reading is stopped here, and the kernel asked.
+ * after a close_notify, resets included, so reading is stopped here, and the kernel asked. Over TLS the caller has to destroy the socket in the end.
  */
 export function untilTcpEnd(socket: Socket, told: PeerEnd): void {
   const tcp = tcpOf(socket);
@@ -71,6 +71,7 @@ export function untilTcpEnd(socket: Socket, told: PeerEnd): void {
     return;
   }
   handleOf(tcp)?.readStop?.();
+  keepUntilDestroyed(socket);
   const openAt = performance.now() + WAITS_FOR_US_MS;
   let waits = false;
   let pauseMs = 1;
@@ -90,6 +91,12 @@ export function untilTcpEnd(socket: Socket, told: PeerEnd): void {
     pauseMs = Math.min(pauseMs * 2, 50);
   };
   look();
+}
+
+/** Node destroys a socket as soon as both sides have ended TLS; from now on only who calls `destroy` does. */
+function keepUntilDestroyed(socket: Socket): void {
+  const { _writableState } = socket as { _writableState?: { autoDestroy: boolean } };
+  if (_writableState !== undefined) _writableState.autoDestroy = false;
 }
 
 /** How long after its close_notify a peer may take to end TCP, too, before it is taken for one that waits for ours, in milliseconds. */

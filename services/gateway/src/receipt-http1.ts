@@ -72,6 +72,8 @@ export class Http1Connection {
   #pipelined = false;
   #closeAsked = false;
   #ended = false;
+  /** The client has told of its end; over TLS, TCP's end is still to come. */
+  #clientEnds = false;
   #clientEnded = false;
   /** The end of the connection is the end of the last answer: a client over HTTP/1.0 that is told no length. */
   #endTellsLength = false;
@@ -92,13 +94,18 @@ export class Http1Connection {
       return socket;
     }) as net.Socket["end"];
     socket.destroySoon = () => this.#askClose();
-    socket.on("end", () =>
+    socket.on("end", () => {
+      this.#clientEnds = true;
+      if (!this.#ended) this.#clearTimer();
       untilTcpEnd(socket, {
         fin: () => this.#onClientEnd(),
         reset: () => this.#onReset(),
-        open: () => this.#onGoodbye(),
-      }),
-    );
+        // It has said goodbye in order, and waits for ours. Where we have ended, too, TCP's end is what it was asked for.
+        open: () => {
+          if (!this.#ended) this.#onClientEnd();
+        },
+      });
+    });
     socket.on("error", () => this.#settleAll("lost"));
     socket.on("close", () => {
       this.#clearTimer();
@@ -185,7 +192,7 @@ export class Http1Connection {
 
   /** Nothing is being served: decides what to wait for, and how long. */
   #rest(): void {
-    if (this.#ended || this.#clientEnded || this.#socket.destroyed) return;
+    if (this.#ended || this.#clientEnds || this.#socket.destroyed) return;
     this.#clearTimer();
     if (this.#awaited.size > 0) {
       const hurried = this.#closeAsked || [...this.#awaited].some((receipt) => receipt.nudged);
@@ -201,7 +208,7 @@ export class Http1Connection {
   /** What has already come in is read first: an end of the client that was there before ours says more than one after it. */
   #askByHalfClose(): void {
     setImmediate(() => {
-      if (this.#active === 0 && !this.#ended && !this.#clientEnded && !this.#socket.destroyed) this.#halfClose();
+      if (this.#active === 0 && !this.#ended && !this.#clientEnds && !this.#socket.destroyed) this.#halfClose();
     });
   }
 
@@ -222,21 +229,14 @@ export class Http1Connection {
     this.#socket.destroy();
   }
 
-  /** Over TLS: the client has said that it will send nothing more, and waits for us to say so, too. */
-  #onGoodbye(): void {
-    if (this.#active > 0 || this.#ended || this.#socket.destroyed) return;
-    this.#clearTimer();
-    this.#ended = true;
-    this.#reallyEnd();
-    this.#after(lingerMs, () => this.#socket.destroy());
-  }
-
   #onClientEnd(): void {
     if (this.#clientEnded) return;
     this.#clientEnded = true;
     this.#clearTimer();
     if (this.#ended) {
       this.#settleAwaited(hadAll(this.#socket) ? "received" : "lost");
+      // Where TLS's own end was kept back Node does not see that both sides are over.
+      if (tcpOf(this.#socket) !== this.#socket) this.#socket.destroy();
       return;
     }
     if (this.#active > 0) {
@@ -247,6 +247,9 @@ export class Http1Connection {
     this.#after(this.#awaited.size > 0 ? resetAfterFinMs(this.#socket) : 0, () => {
       this.#settleAwaited(wasReset(tcpOf(this.#socket)) ? "lost" : "received");
       this.#ended = true;
+      this.#socket.once("finish", () => {
+        if (tcpOf(this.#socket) !== this.#socket) this.#socket.destroy();
+      });
       this.#reallyEnd();
       this.#after(lingerMs, () => this.#socket.destroy());
     });

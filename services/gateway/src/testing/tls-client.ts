@@ -45,7 +45,8 @@ export class TlsClient {
       allowHalfOpen: true,
       read() {},
       write: (chunk: Buffer, _encoding, callback) => void this.tcp.write(chunk, () => callback()),
-      final: (callback) => void this.tcp.end(callback),
+      // As OpenSSL: a close_notify ends TLS, and TCP goes on until its socket is closed.
+      final: (callback) => callback(),
     });
     this.tcp.on("end", () => wire.push(null));
     this.tcp.on("error", () => this.#over());

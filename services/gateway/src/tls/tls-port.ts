@@ -31,7 +31,7 @@ export class TlsPort {
     this.#server = tls.createServer({
       ...this.#watched.current,
       minVersion,
-      ALPNProtocols: ["h2", "http/1.1"],
+      ALPNProtocols: ["h2", "http/1.1", "http/1.0"],
       handshakeTimeout: handshakeTimeoutMs,
       requestCert: clientCertificates !== "none",
       // It is looked at below: a client that is refused is to be told why, which an alert cannot.
