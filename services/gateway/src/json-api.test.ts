@@ -200,6 +200,8 @@ describe("the JSON API", () => {
 
   it.each([
     ["limit=x", 'limit: is "x"; it must be a whole number from 0 (no limit)'],
+    ["limit=-1", "limit: is -1; it must be a whole number from 0 (no limit)"],
+    ["limit=1e999", 'limit: is "1e999"; it must be'],
     ["reader=a/b", 'reader: is "a/b"; it must be 1 to 200 letters, digits, ".", "_" or "-"'],
     ["reader=a&reader=b", "reader: is given more than once; only source, key, header may be repeated"],
     ["source=", "source: is empty; it must be the name of a source"],
@@ -238,7 +240,7 @@ describe("the JSON API", () => {
 
   it("hands every parameter on, in the query and in the body", async () => {
     await fetch(
-      `${harness.url}/data?reader=a&source=x&source=y&limit=5&max_bytes=6&wait=0.25&ack=c0&start=2026-01-02T03:04:05Z`,
+      `${harness.url}/data?reader=a&source=x&source=y&limit=0.5e1&max_bytes=6&wait=2.5e-1&ack=c0&start=2026-01-02T03:04:05Z`,
     );
     const body = {
       reader: "a",
