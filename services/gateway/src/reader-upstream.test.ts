@@ -20,12 +20,12 @@ describe("a call to a reader", () => {
     await once(server, "listening");
     const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
     const readers = new Readers({ places: [{ kind: "address", address }], log: silentLogger });
-    const { client, openStream } = readerUpstream(readers);
+    const upstream = readerUpstream(readers);
     const { signal } = new AbortController();
-    await expect(client.getReader({ reader: "a" }, { timeoutMs: 30_000 })).rejects.toThrow();
+    await expect(upstream.client.getReader({ reader: "a" }, { timeoutMs: 30_000 })).rejects.toThrow();
     const request = create(FetchUnreadRequestSchema, { reader: "a" });
     await expect(
-      openStream(DataReader.method.fetchUnread, request, { signal, headers: {}, timeoutMs: 30_000 }).next(),
+      upstream.openStream(DataReader.method.fetchUnread, request, { signal, headers: {}, timeoutMs: 30_000 }).next(),
     ).rejects.toThrow();
     for (const method of ["GetReader", "FetchUnread"]) {
       expect([method, told.get(`/apispool.v1.DataReader/${method}`)]).toEqual([
