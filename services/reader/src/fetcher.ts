@@ -10,6 +10,7 @@ import { decodeCursor } from "./cursor.js";
 import { encodeResponse } from "./encode-response.js";
 import type { FetchSpec } from "./fetch-request.js";
 import { type Gap, recreatedGap } from "./gap.js";
+import type { HandOver, HandOvers } from "./hand-over.js";
 import { type Place, keyOf } from "./place.js";
 import type { Positions, Standing } from "./positions.js";
 import type { Session, Sessions } from "./sessions.js";
@@ -34,6 +35,7 @@ export interface FetcherOptions {
   readonly sessions: Sessions;
   readonly tenures: Tenures;
   readonly acknowledger: Acknowledger;
+  readonly handOvers: HandOvers;
   readonly busyWaitMs: number;
   readonly batchBytes: number;
   readonly fetchBytes: number;
@@ -46,6 +48,11 @@ interface Begin {
   readonly gaps: readonly Gap[];
   /** Absent where nothing is acknowledged: then anybody may read. */
   readonly tenure?: Tenure;
+}
+
+/** A fetch that is told of. */
+interface Told extends Begin {
+  readonly handOver: HandOver;
 }
 
 /** Hands readers what they have not read, and moves them on when there is evidence that they have it. */
@@ -61,12 +68,28 @@ export class Fetcher {
 
   /** The messages of one fetch, in their wire form. */
   async *fetch(spec: FetchSpec, context: CallContext): AsyncGenerator<Uint8Array, void, undefined> {
+    const handOver = this.#options.handOvers.begin(
+      spec.since !== "" ? "replay" : spec.follow ? "live" : "fetch",
+      context.span,
+    );
+    try {
+      yield* this.#handOver(spec, context, handOver);
+    } finally {
+      handOver.end();
+    }
+  }
+
+  async *#handOver(
+    spec: FetchSpec,
+    context: CallContext,
+    handOver: HandOver,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     const { acknowledger, catalogue, positions, sessions, tenures, busyWaitMs, log } = this.#options;
     const { signal, requestId } = context;
     if (spec.ackCursor !== "") await acknowledger.acknowledge(spec.reader, spec.ackCursor, "ack_cursor", signal);
     if (spec.since !== "") {
       for await (const chunk of this.#chunks(await this.#since(spec, signal), spec, signal)) {
-        yield sharedResponse(spec.reader, chunk).bytes;
+        yield told(sharedResponse(spec.reader, chunk), chunk, handOver).bytes;
       }
       return;
     }
@@ -83,7 +106,7 @@ export class Fetcher {
       const { standing, tenure } = await tenures.enter(spec.reader, entry, async () =>
         positions.open(spec.reader, spec.start, signal),
       );
-      const begin = { ...unreadOf(standing, spec, catalogue), tenure };
+      const begin = { ...unreadOf(standing, spec, catalogue), tenure, handOver };
       // It ends, too, when another process takes the reader over.
       const guarded = { ...context, signal: tenure.signal };
       if (spec.ack === "auto")
@@ -101,19 +124,19 @@ export class Fetcher {
   }
 
   /** MANUAL and LEASE: the client acknowledges. */
-  async *#byCursor(begin: Begin, spec: FetchSpec, signal: AbortSignal, session: Session): AsyncGenerator<Uint8Array> {
+  async *#byCursor(begin: Told, spec: FetchSpec, signal: AbortSignal, session: Session): AsyncGenerator<Uint8Array> {
     let places: readonly Place[] = [];
     for await (const chunk of this.#chunks(begin, spec, signal)) {
       places = chunk.places;
-      yield sharedResponse(spec.reader, chunk).bytes;
+      yield told(sharedResponse(spec.reader, chunk), chunk, begin.handOver).bytes;
     }
     if (spec.ack === "lease") await session.untilAcknowledged(places, spec.leaseMs, signal);
   }
 
   /** AUTO: what was sent counts as read when the client has taken all of it and the stream has ended in order. */
-  async *#auto(begin: Begin, spec: FetchSpec, context: CallContext, held: Held): AsyncGenerator<Uint8Array> {
+  async *#auto(begin: Told, spec: FetchSpec, context: CallContext, held: Held): AsyncGenerator<Uint8Array> {
     for await (const chunk of this.#chunks(begin, spec, context.signal)) {
-      const { bytes, cursor } = encodeResponse(spec.reader, chunk);
+      const { bytes, cursor } = told(encodeResponse(spec.reader, chunk), chunk, begin.handOver);
       // Where nothing was delivered nothing has to be known.
       if (chunk.complete && chunk.places.length > 0) this.#settle(cursor, spec.reader, context, held);
       yield bytes;
@@ -147,7 +170,7 @@ export class Fetcher {
   }
 
   /** AUTO on a live tail: each batch counts as read once the client has taken it off the connection. */
-  async *#follow(begin: Begin, spec: FetchSpec, context: CallContext, held: Held): AsyncGenerator<Uint8Array> {
+  async *#follow(begin: Told, spec: FetchSpec, context: CallContext, held: Held): AsyncGenerator<Uint8Array> {
     const { stream, signal, log } = context;
     const progress = new FollowProgress(
       async (cursor) => {
@@ -168,7 +191,7 @@ export class Fetcher {
     let settled = false;
     try {
       for await (const chunk of this.#chunks(begin, spec, signal)) {
-        const { bytes, cursor } = sharedResponse(spec.reader, chunk);
+        const { bytes, cursor } = told(sharedResponse(spec.reader, chunk), chunk, begin.handOver);
         // A limit was reached: it ends as a fetch that does not follow.
         settled = chunk.complete && chunk.places.length > 0;
         if (settled) this.#settle(cursor, spec.reader, context, held);
@@ -245,6 +268,11 @@ export class Fetcher {
       },
     });
   }
+}
+
+function told<R extends { readonly bytes: Uint8Array }>(response: R, chunk: Chunk, handOver: HandOver): R {
+  handOver.batch(chunk, response.bytes.length);
+  return response;
 }
 
 function unreadOf({ places, gaps }: Standing, { sources: asked }: FetchSpec, catalogue: Catalogue): Begin {

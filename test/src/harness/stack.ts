@@ -74,6 +74,6 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
 /** Settings that the person running the tests has for their own Apispool are not the tests'. */
 export function withoutSettings(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
   const ours =
-    /^(APISPOOL_|SOURCE_|DEMO_|KAFKA_|TOPIC_|PORT$|HOST$|READER|DELIVERY_|LOG_|NODE_ENV$|NODE_OPTIONS$|JEST_)/;
+    /^(APISPOOL_|SOURCE_|DEMO_|KAFKA_|TOPIC_|PORT$|HOST$|READER|DELIVERY_|METRICS_|OTEL_|TRACE_|LOG_|NODE_ENV$|NODE_OPTIONS$|JEST_)/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)));
 }

@@ -88,7 +88,9 @@ const services = found ?? {};
   it("sets no variable that the service does not read", () => {
     for (const [name, section] of Object.entries(settingsOf)) {
       if (section === undefined) continue;
-      const read = new Set([...variablesReadBy("Every service"), ...variablesReadBy(section)]);
+      const read = new Set(
+        (["Every service", "Telemetry", section] as const).flatMap((part) => [...variablesReadBy(part)]),
+      );
       const unknown = Object.keys(services[name]?.environment ?? {}).filter((variable) => !read.has(variable));
       expect([name, unknown]).toEqual([name, []]);
     }
