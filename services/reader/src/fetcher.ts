@@ -1,5 +1,7 @@
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { FollowProgress } from "@apispool/common/follow-progress.js";
-import { describeError } from "@apispool/common/errors.js";
+import { Code } from "@connectrpc/connect";
+import { describeError, isAbort, rpcError } from "@apispool/common/errors.js";
 import type { CallContext } from "@apispool/common/grpc-server.js";
 import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import { confirmWritten, http2Receipt } from "@apispool/common/receipt-http2.js";
@@ -20,6 +22,10 @@ import { placeInLog } from "./since.js";
 import type { Tenure, Tenures } from "./tenure.js";
 import { type Chunk, unread } from "./unread.js";
 
+/** How long evidence of receipt is waited for at the end, in milliseconds. */
+const SETTLE_MS = 1000;
+/** How long a live tail that is ended with the process waits for what it was given last to be put on record, in milliseconds. */
+const LAST_LOOK_MS = 500;
 /** How long an acknowledgement is tried while Kafka is away, in milliseconds. */
 const ACKNOWLEDGE_MS = 300_000;
 /** How many acknowledgements of live tails Kafka is asked for in a second: with very many, each has to wait longer. */
@@ -60,6 +66,7 @@ export class Fetcher {
   readonly #options: FetcherOptions;
   /** Fetches that are over but for the evidence that their client has everything. */
   readonly #settling = new Map<Promise<void>, () => void>();
+  readonly #stopping = new AbortController();
   #following = 0;
 
   constructor(options: FetcherOptions) {
@@ -72,11 +79,29 @@ export class Fetcher {
       spec.since !== "" ? "replay" : spec.follow ? "live" : "fetch",
       context.span,
     );
+    const stopping = this.#stopping.signal;
     try {
-      yield* this.#handOver(spec, context, handOver);
+      stopping.throwIfAborted();
+      const signal = spec.follow ? AbortSignal.any([context.signal, stopping]) : context.signal;
+      yield* this.#handOver(spec, { ...context, signal }, handOver);
+    } catch (error) {
+      throw spec.follow && stopping.aborted && isAbort(error) ? stopping.reason : error;
     } finally {
       handOver.end();
     }
+  }
+
+  /**
+   * Takes nothing new, and ends every live tail with a status that clients repeat. Resolves once what their clients have is
+   * acknowledged, or for so long has not been; to be called while the connections are still open, because a closing one answers
+   * no PING.
+   */
+  async stop(): Promise<void> {
+    this.#stopping.abort(
+      rpcError(Code.Unavailable, "SHUTTING_DOWN", "the service is stopping; call again", { retryAfterMs: 1000 }),
+    );
+    await turn();
+    await Promise.race([this.settled(), sleep(SETTLE_MS)]);
   }
 
   async *#handOver(
@@ -201,8 +226,11 @@ export class Fetcher {
     } finally {
       this.#following -= 1;
       // What the client is known to have counts before anybody else is given the reader; the stream's end waits for nothing.
-      const ending = progress.end();
+      // Only where this process ends it: the connection goes with it, and with that the last chance to find out.
+      const lastLook = this.#stopping.signal.aborted && signal.aborted;
+      const ending = progress.end({ lastLook });
       if (!settled) this.#holdUntil(ending, held);
+      if (lastLook) await Promise.race([ending, sleep(LAST_LOOK_MS)]);
     }
   }
 

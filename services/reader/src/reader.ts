@@ -157,9 +157,9 @@ export async function startReader(
     async stop() {
       stopping.abort();
       health.setServing(false, "it is stopping");
-      await Promise.race([fetcher.settled(), sleep(SETTLE_MS)]);
+      await fetcher.stop();
       await server.stop();
-      // What live tails had just been given.
+      // What fetches that came to their end just now had been given.
       await Promise.race([fetcher.settled(), sleep(SETTLE_MS)]);
       await tail.close();
       await life;
