@@ -128,7 +128,7 @@ describe("what is made of the metrics", () => {
       expect([alert, docs.includes(`| \`${alert}\` |`)]).toEqual([alert, true]);
     }
     const told = [...docs.matchAll(/^\| `(Apispool\w+)` \|/gm)].map(([, name]) => name);
-    expect([...told].sort()).toEqual(alerts.map(({ alert }) => alert).sort());
+    expect(new Set(told)).toEqual(new Set(alerts.map(({ alert }) => alert)));
   });
 
   it("docs/operations.md lists every metric as it is", () => {
