@@ -25,6 +25,8 @@ export interface TracingSettings {
   readonly queueSize: number;
   /** How long spans wait for others to be sent with, in milliseconds. */
   readonly delayMs: number;
+  /** How long sending may take, with all repeats, in milliseconds. */
+  readonly timeoutMs: number;
 }
 
 /** The specification's names (OpenTelemetry, "Environment Variable Specification"). */
@@ -60,11 +62,12 @@ function tracingSettingsFromEnv(env: EnvReader): TracingSettings | undefined {
   const ratio = env.number("OTEL_TRACES_SAMPLER_ARG", { fallback: 1, min: 0, max: 1 });
   const queueSize = env.integer("OTEL_BSP_MAX_QUEUE_SIZE", { fallback: 2048, min: 1, max: 1_000_000 });
   const delayMs = env.integer("OTEL_BSP_SCHEDULE_DELAY", { fallback: 5000, min: 0, max: 600_000 });
+  const timeoutMs = env.integer("OTEL_EXPORTER_OTLP_TIMEOUT", { fallback: 10_000, min: 1, max: 600_000 });
   if (disabled || exporter === "none" || (base === undefined && exact === undefined)) return undefined;
   if (protocol !== "http/json") {
     env.problem("OTEL_EXPORTER_OTLP_PROTOCOL", `"${protocol}" is not spoken here; must be http/json, or not be set`);
   }
   // The specification: the general endpoint is a base, the one for traces is taken as it is.
   const url = exact ?? `${(base ?? "").replace(/\/+$/, "")}/v1/traces`;
-  return { url, sampler, ratio, queueSize, delayMs };
+  return { url, sampler, ratio, queueSize, delayMs, timeoutMs };
 }

@@ -47,7 +47,7 @@ export class OtelTracer implements Tracer {
   readonly #provider: TracerProvider;
   readonly #tracer: ApiTracer;
 
-  constructor({ url, sampler, ratio, queueSize, delayMs }: TracingSettings, service: string) {
+  constructor({ url, timeoutMs, sampler, ratio, queueSize, delayMs }: TracingSettings, service: string) {
     const batch = {
       maxQueueSize: queueSize,
       maxExportBatchSize: Math.min(512, queueSize),
@@ -61,7 +61,9 @@ export class OtelTracer implements Tracer {
       resource: defaultResource()
         .merge(resourceFromAttributes({ "service.name": service, "service.namespace": "apispool" }))
         .merge(detected),
-      spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url }), ...batch })],
+      spanProcessors: [
+        new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url, timeoutMillis: timeoutMs }), ...batch }),
+      ],
     });
     this.#tracer = this.#provider.getTracer("apispool");
   }
