@@ -217,10 +217,12 @@ export async function startIngestor(
       if (sources.configure(next) && ready) lease.sourcesChanged();
     },
     async stop() {
+      const reachable = health.serving;
       stopping.abort();
       await Promise.all([server.stop(), sources.close()]);
       for (const name of sources.held) status.changed(name, true);
-      if (ready) await status.flush(true);
+      // Without Kafka nobody can be told anything, and trying would take seconds.
+      if (ready && reachable) await status.flush(true);
       await lease.close();
       await Promise.all([tail.close(), control.close(), status.close()]);
       await Promise.all([producers.close(), reader.close(), tailReader.close(), probe.close(), telemetry.stop()]);

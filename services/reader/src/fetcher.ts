@@ -25,7 +25,7 @@ import { type Chunk, unread } from "./unread.js";
 /** How long evidence of receipt is waited for at the end, in milliseconds. */
 const SETTLE_MS = 1000;
 /** How long a live tail that is ended with the process waits for what it was given last to be put on record, in milliseconds. */
-const LAST_LOOK_MS = 500;
+const LAST_LOOK_MS = 1000;
 /** How long an acknowledgement is tried while Kafka is away, in milliseconds. */
 const ACKNOWLEDGE_MS = 300_000;
 /** How many acknowledgements of live tails Kafka is asked for in a second: with very many, each has to wait longer. */
