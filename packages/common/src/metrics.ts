@@ -86,7 +86,7 @@ export class Metrics {
   /** Node's own: event loop, garbage collection, heap, handles. To be called once a process at most. */
   addProcess(): void {
     // A timer of 10 ms, which is the default, would be all that an idle process does.
-    prom.collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 50 });
+    prom.collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 100 });
     let before: EventLoopUtilization = performance.eventLoopUtilization();
     this.gauge({
       name: "nodejs_eventloop_utilization_ratio",
