@@ -25,7 +25,11 @@ describe("operations", () => {
   beforeAll(async () => {
     [receiver, upstream] = await Promise.all([OtlpReceiver.start(), Upstream.start()]);
     upstream.add(30);
-    const telemetry = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_BSP_SCHEDULE_DELAY: "100" };
+    const telemetry = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
+      OTEL_BSP_SCHEDULE_DELAY: "100",
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+    };
     stack = await startTestStack({
       sourceUrl: `${upstream.url}?key=${SECRET}`,
       sourceName: "items",

@@ -117,7 +117,11 @@ describe("the settings", () => {
 
   it("takes OpenTelemetry's variables as the specification has them", () => {
     const base = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318/x/" };
-    expect(read(base).tracing).toMatchObject({ url: "http://c:4318/x/v1/traces", sampler: "parentbased_always_on" });
+    expect(read(base).tracing).toMatchObject({
+      url: "http://c:4318/x/v1/traces",
+      protocol: "http/protobuf",
+      sampler: "parentbased_always_on",
+    });
     const exact = { ...base, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://d/y" };
     expect(read(exact).tracing?.url).toBe("http://d/y");
     expect(read({ ...base, OTEL_SDK_DISABLED: "true" }).tracing).toBeUndefined();

@@ -16,8 +16,9 @@ export interface MetricsAddress {
 }
 
 export interface TracingSettings {
-  /** Where spans are sent to, by POST (OTLP/HTTP, JSON). */
+  /** Where spans are sent to, by POST (OTLP/HTTP). */
   readonly url: string;
+  readonly protocol: "http/protobuf" | "http/json";
   readonly sampler: (typeof samplers)[number];
   /** The share of traces that a sampler with `traceidratio` in its name takes, from 0 to 1. */
   readonly ratio: number;
@@ -55,7 +56,7 @@ function metricsAddressFromEnv(env: EnvReader, fallback: string): MetricsAddress
 function tracingSettingsFromEnv(env: EnvReader): TracingSettings | undefined {
   const base = env.httpUrl("OTEL_EXPORTER_OTLP_ENDPOINT");
   const exact = env.httpUrl("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-  const protocol = env.oneOf("OTEL_EXPORTER_OTLP_PROTOCOL", ["http/json", "http/protobuf", "grpc"], "http/json");
+  const protocol = env.oneOf("OTEL_EXPORTER_OTLP_PROTOCOL", ["http/protobuf", "http/json"], "http/protobuf");
   const disabled = env.boolean("OTEL_SDK_DISABLED", false);
   const exporter = env.oneOf("OTEL_TRACES_EXPORTER", ["otlp", "none"], "otlp");
   const sampler = env.oneOf("OTEL_TRACES_SAMPLER", samplers, "parentbased_always_on");
@@ -64,10 +65,7 @@ function tracingSettingsFromEnv(env: EnvReader): TracingSettings | undefined {
   const delayMs = env.integer("OTEL_BSP_SCHEDULE_DELAY", { fallback: 5000, min: 0, max: 600_000 });
   const timeoutMs = env.integer("OTEL_EXPORTER_OTLP_TIMEOUT", { fallback: 10_000, min: 1, max: 600_000 });
   if (disabled || exporter === "none" || (base === undefined && exact === undefined)) return undefined;
-  if (protocol !== "http/json") {
-    env.problem("OTEL_EXPORTER_OTLP_PROTOCOL", `"${protocol}" is not spoken here; must be http/json, or not be set`);
-  }
   // The specification: the general endpoint is a base, the one for traces is taken as it is.
   const url = exact ?? `${(base ?? "").replace(/\/+$/, "")}/v1/traces`;
-  return { url, sampler, ratio, queueSize, delayMs, timeoutMs };
+  return { url, protocol, sampler, ratio, queueSize, delayMs, timeoutMs };
 }

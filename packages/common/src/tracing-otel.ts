@@ -10,7 +10,8 @@ import {
   isSpanContextValid,
   trace,
 } from "@opentelemetry/api";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import {
   defaultResource,
   detectResources,
@@ -47,12 +48,14 @@ export class OtelTracer implements Tracer {
   readonly #provider: TracerProvider;
   readonly #tracer: ApiTracer;
 
-  constructor({ url, timeoutMs, sampler, ratio, queueSize, delayMs }: TracingSettings, service: string) {
+  constructor({ url, protocol, timeoutMs, sampler, ratio, queueSize, delayMs }: TracingSettings, service: string) {
     const batch = {
       maxQueueSize: queueSize,
       maxExportBatchSize: Math.min(512, queueSize),
       scheduledDelayMillis: delayMs,
     };
+    const Exporter = protocol === "http/json" ? JsonExporter : ProtobufExporter;
+    const exporter = new Exporter({ url, timeoutMillis: timeoutMs });
     const detected = detectResources({
       detectors: [hostDetector, processDetector, serviceInstanceIdDetector, envDetector],
     });
@@ -61,9 +64,7 @@ export class OtelTracer implements Tracer {
       resource: defaultResource()
         .merge(resourceFromAttributes({ "service.name": service, "service.namespace": "apispool" }))
         .merge(detected),
-      spanProcessors: [
-        new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url, timeoutMillis: timeoutMs }), ...batch }),
-      ],
+      spanProcessors: [new BatchSpanProcessor({ exporter, ...batch })],
     });
     this.#tracer = this.#provider.getTracer("apispool");
   }

@@ -20,6 +20,7 @@ interface SentSpan {
 
 describe("spans by OpenTelemetry", () => {
   const spans: SentSpan[] = [];
+  const raw: Buffer[] = [];
   const services = new Set<unknown>();
   let server: http.Server;
   let tracer: Tracer | undefined;
@@ -30,6 +31,11 @@ describe("spans by OpenTelemetry", () => {
       const chunks: Buffer[] = [];
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
       request.on("end", () => {
+        if (request.headers["content-type"] === "application/x-protobuf") {
+          raw.push(Buffer.concat(chunks));
+          response.end();
+          return;
+        }
         const { resourceSpans } = JSON.parse(Buffer.concat(chunks).toString()) as {
           resourceSpans: {
             resource: { attributes: { key: string; value: { stringValue?: string } }[] };
@@ -57,6 +63,7 @@ describe("spans by OpenTelemetry", () => {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
     const settings = {
       url,
+      protocol: "http/json",
       sampler: "parentbased_always_on",
       ratio: 1,
       queueSize: 100,
@@ -105,6 +112,14 @@ describe("spans by OpenTelemetry", () => {
     for (const span of [root, wanted]) span.end();
     await tracing.close();
     expect(spans.map(({ name }) => name)).toEqual(["wanted"]);
+  });
+
+  it("speaks protobuf, too", async () => {
+    const tracing = await start({ protocol: "http/protobuf" });
+    tracing.start("said-in-protobuf").end();
+    await tracing.close();
+    // A message of length-delimited fields: its first is `resource_spans`.
+    expect([raw.length, raw[0]?.[0], raw[0]?.includes("said-in-protobuf")]).toEqual([1, 0x0a, true]);
   });
 
   it("does not hold up the end where nobody takes the spans", async () => {
