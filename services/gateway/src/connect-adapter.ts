@@ -80,6 +80,8 @@ async function send(
     await write(exchange, exchange.inPlaceOf(chunk), stallTimeoutMs);
   }
   begin();
+  const rpcCode = Number(trailer?.get("grpc-status") ?? 0);
+  if (rpcCode !== 0) exchange.rpcCode = rpcCode;
   if (trailer !== undefined && !exchange.closed) res.addTrailers(Object.fromEntries(trailer));
   end(exchange, "", stallTimeoutMs);
 }

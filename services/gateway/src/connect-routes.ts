@@ -161,6 +161,11 @@ function isClientReset({ code, rawMessage, isWireError }: ConnectError): boolean
 const borders: Interceptor = (next) => async (request) => {
   const exchange = request.contextValues.get(exchangeKey);
   const guard = (error: unknown): ConnectError => {
+    const safe = guarding(error);
+    if (exchange !== undefined) exchange.rpcCode = safe.code;
+    return safe;
+  };
+  const guarding = (error: unknown): ConnectError => {
     if (isAbort(error) && request.signal.aborted) return reasonOfAbort(request.signal);
     const safe = toConnectError(error);
     if (isClientReset(safe)) return new ConnectError("the client went away", Code.Canceled, undefined, undefined, safe);

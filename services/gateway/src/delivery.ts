@@ -15,6 +15,7 @@ import type { ReceiptOutcome } from "@apispool/common/receipt.js";
 import { FollowProgress } from "@apispool/common/follow-progress.js";
 import { Batch } from "./batch.js";
 import type { Messages } from "./message-stream.js";
+import type { GatewayMetrics } from "./observe/gateway-metrics.js";
 import type { PendingReceipts } from "./pending-receipts.js";
 import type { ReleasableReceipt } from "./receipt-http1.js";
 import type { Upstream } from "./upstream.js";
@@ -52,8 +53,10 @@ export class Delivery {
   readonly #reader: Upstream<typeof DataReader>;
   readonly #pending: PendingReceipts;
   readonly #leaseMs: number;
+  readonly #metrics: GatewayMetrics;
 
-  constructor(reader: Upstream<typeof DataReader>, pending: PendingReceipts, leaseMs: number) {
+  constructor(reader: Upstream<typeof DataReader>, pending: PendingReceipts, leaseMs: number, metrics: GatewayMetrics) {
+    this.#metrics = metrics;
     this.#reader = reader;
     this.#pending = pending;
     this.#leaseMs = leaseMs;
@@ -170,8 +173,14 @@ export class Delivery {
     outcome: ReceiptOutcome | Promise<ReceiptOutcome>;
   }): Promise<void> {
     const { reader, cursor, recipient, call, outcome } = delivered;
-    if ((await outcome) === "received") await this.#acknowledge(reader, cursor, recipient);
+    const received = (await outcome) === "received";
+    const acknowledged = received && (await this.#acknowledge(reader, cursor, recipient));
+    if (!(received && cursor === "")) this.#tellReceipt(received, acknowledged);
     call.close();
+  }
+
+  #tellReceipt(received: boolean, acknowledged: boolean): void {
+    this.#metrics.receipts.inc({ outcome: !received ? "lost" : acknowledged ? "received" : "unacknowledged" });
   }
 
   async *#follow(request: FetchUnreadRequest, recipient: Recipient): AsyncGenerator<Batch, void, undefined> {
@@ -249,8 +258,15 @@ export class Delivery {
 
   #call(request: FetchUnreadRequest, recipient: Recipient): Call {
     const beforeAnother = async (): Promise<void> => this.#earlier(nameOf(request));
-    return new Call(this.#reader, request, recipient, { leaseMs: this.#leaseMs, beforeAnother });
+    const options = { leaseMs: this.#leaseMs, beforeAnother, metrics: this.#metrics };
+    return new Call(this.#reader, request, recipient, options);
   }
+}
+
+interface CallOptions {
+  readonly leaseMs: number;
+  readonly beforeAnother: () => Promise<void>;
+  readonly metrics: GatewayMetrics;
 }
 
 /** One upstream stream. It lives as long as the lease, so it is neither iterated to its end nor tied to the client for ever. */
@@ -260,13 +276,15 @@ class Call {
   readonly #life = new AbortController();
   readonly #messages: Messages;
   readonly #abort: () => void;
+  readonly #metrics: GatewayMetrics;
 
   constructor(
     upstream: Upstream<typeof DataReader>,
     request: FetchUnreadRequest,
     recipient: Recipient,
-    { leaseMs, beforeAnother }: { readonly leaseMs: number; readonly beforeAnother: () => Promise<void> },
+    { leaseMs, beforeAnother, metrics }: CallOptions,
   ) {
+    this.#metrics = metrics;
     this.#upstream = upstream;
     this.#signal = recipient.signal;
     this.#abort = () => this.#life.abort(this.#signal.reason);
@@ -282,6 +300,8 @@ class Call {
         ? {}
         : { timeoutMs: Math.max(1, recipient.timeoutMs + (leased ? leaseMs : 0)) }),
     });
+    metrics.streams.inc();
+    void this.#messages.over.then(() => metrics.streams.dec());
   }
 
   /** Resolves once the stream is over, and a lease with it. */
@@ -293,7 +313,10 @@ class Call {
   async next(): Promise<Batch | undefined> {
     try {
       const envelope = await this.#messages.next();
-      return envelope === undefined ? undefined : new Batch(envelope);
+      if (envelope === undefined) return undefined;
+      this.#metrics.batches.inc();
+      this.#metrics.batchBytes.inc(envelope.length);
+      return new Batch(envelope);
     } catch (error) {
       throw fromUpstream(error, this.#upstream, this.#signal);
     }

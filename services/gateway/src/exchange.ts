@@ -61,6 +61,9 @@ export class Exchange {
     return this.#closed;
   }
 
+  /** The status of an RPC that failed, whatever its protocol makes of it. */
+  rpcCode: Code | undefined;
+
   /** The answer is complete: whatever becomes of the connection now is no interruption. */
   answered(): void {
     this.#answered = true;

@@ -2,8 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { rpcError } from "@apispool/common/errors.js";
+import { Health } from "@apispool/contracts/health/v1/health_pb.js";
+import { reflectionServices } from "@apispool/common/reflection.js";
 import { HealthState } from "@apispool/common/health.js";
 import type { Logger } from "@apispool/common/logger.js";
+import { Metrics } from "@apispool/common/metrics.js";
+import { startTelemetry } from "@apispool/common/telemetry.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
 import { Code } from "@connectrpc/connect";
 import type { GatewayConfig } from "./config.js";
@@ -16,6 +20,9 @@ import { readDocsFiles } from "./openapi/docs-files.js";
 import { docsRoutes } from "./openapi/docs-routes.js";
 import { HttpServers } from "./http-servers.js";
 import { jsonRoutes } from "./json-routes.js";
+import { gatewayMetrics } from "./observe/gateway-metrics.js";
+import { RequestObserver } from "./observe/request-observer.js";
+import { RouteLabels } from "./observe/route-label.js";
 import { PendingReceipts } from "./pending-receipts.js";
 import type { Resolve } from "./reader-addresses.js";
 import { readerUpstream } from "./reader-upstream.js";
@@ -41,7 +48,14 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
   const health = new HealthState([WorkerControl.typeName, DataReader.typeName]);
   const upstreamHealth = new UpstreamHealth(ingestor, readers, health, log);
   const pending = new PendingReceipts();
-  const delivery = new Delivery(upstreams.reader, pending, config.deliveryTimeoutMs);
+  const metrics = new Metrics();
+  const counts = gatewayMetrics(metrics, {
+    connections: () => servers.connections,
+    bytes: () => servers.bytes,
+    pendingReceipts: () => pending.size,
+    readerProcesses: () => readers.count,
+  });
+  const delivery = new Delivery(upstreams.reader, pending, config.deliveryTimeoutMs, counts);
   const shutdown = new AbortController();
 
   const router = new Router({
@@ -69,10 +83,14 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       else void router.serve(exchange);
     },
   });
+  const services = [WorkerControl, DataReader, Health, ...reflectionServices];
   const onRequest = (req: ServerRequest, res: ServerResponse, expectsContinue: boolean): void =>
-    serve(new Exchange(req, res, { log, shutdown: shutdown.signal, expectsContinue }));
+    observer.serve(new Exchange(req, res, { log, shutdown: shutdown.signal, expectsContinue }), serve);
 
   const servers = new HttpServers({ ...config, onRequest });
+  const telemetry = await startTelemetry("gateway", health, config.telemetry, log, metrics);
+  const routes = new RouteLabels(router.paths, services);
+  const observer = new RequestObserver({ metrics: counts, tracer: telemetry.tracer, routes });
   const port = await servers.listen(config.port, config.host);
   log.info(`listening on ${config.host}:${port} for HTTP/1.1, HTTP/2, gRPC, gRPC-Web and Connect`);
   return {
@@ -93,6 +111,7 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       await upstreamHealth.stop();
       ingestor.close();
       await readers.stop();
+      await telemetry.stop();
     },
   };
 }

@@ -2,7 +2,7 @@ import http from "node:http";
 import http2 from "node:http2";
 import type net from "node:net";
 import type { ServerRequest, ServerResponse } from "./exchange.js";
-import { Listener } from "./listener.js";
+import { Listener, type Wire } from "./listener.js";
 import { httpError, problemOf } from "./problem.js";
 import { Http1Connection, type Http1Limits } from "./receipt-http1.js";
 
@@ -104,6 +104,16 @@ export class HttpServers {
     server.on("request", (req, res) => onRequest(req, res, false));
     server.on("checkContinue", (req, res) => onRequest(req, res, true));
     return server;
+  }
+
+  /** How many connections speak what. */
+  get connections(): Readonly<Record<Wire, number>> {
+    return { http1: this.#connections.size, http2: this.#sessions.size };
+  }
+
+  /** Bytes on the wire since the beginning. */
+  get bytes(): { readonly received: number; readonly sent: number } {
+    return this.#listener.bytes;
   }
 
   /** No new connections; HTTP/2 clients are told by GOAWAY, HTTP/1.1 ones by the end of their connection when it is free. */

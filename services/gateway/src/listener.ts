@@ -25,6 +25,8 @@ export interface ListenerOptions {
 export class Listener {
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
+  /** Of connections that are gone. */
+  readonly #past = { received: 0, sent: 0 };
 
   constructor(options: ListenerOptions) {
     // Half-open, because a client's FIN and its reset say different things, and we are to hear both.
@@ -74,12 +76,24 @@ export class Listener {
     socket.on("close", () => {
       leave();
       this.#sockets.delete(socket);
+      this.#past.received += socket.bytesRead;
+      this.#past.sent += socket.bytesWritten;
     });
   }
 
   /** No new connections from now on. */
   close(): void {
     this.#server.close();
+  }
+
+  /** Bytes of all connections that there ever were. */
+  get bytes(): { readonly received: number; readonly sent: number } {
+    let { received, sent } = this.#past;
+    for (const { bytesRead, bytesWritten } of this.#sockets) {
+      received += bytesRead;
+      sent += bytesWritten;
+    }
+    return { received, sent };
   }
 
   get connections(): number {

@@ -27,6 +27,11 @@ export class Router {
     this.#routes = new Map(Object.entries(routes).map(([path, methods]) => [path, new Map(Object.entries(methods))]));
   }
 
+  /** Every path that there is. */
+  get paths(): readonly string[] {
+    return [...this.#routes.keys()];
+  }
+
   /** Never rejects. */
   async serve(exchange: Exchange): Promise<void> {
     try {
