@@ -6,6 +6,12 @@ import { HealthState } from "@apispool/common/health.js";
 import type { Logger } from "@apispool/common/logger.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
 import { Code } from "@connectrpc/connect";
+import { Admission } from "./access/admission.js";
+import { Audit } from "./access/audit.js";
+import { Authenticator } from "./access/authenticator.js";
+import { Guard } from "./access/guard.js";
+import { RateLimiter } from "./access/rate-limiter.js";
+import { openAccess } from "./access/settings.js";
 import type { GatewayConfig } from "./config.js";
 import { connectRoutes } from "./connect-routes.js";
 import { readConsoleFiles } from "./console-files.js";
@@ -35,13 +41,22 @@ const farewellMs = 500;
  * the names among the readers' addresses; the system does unless it is given.
  */
 export async function startGateway(config: GatewayConfig, log: Logger, resolve?: Resolve): Promise<RunningServer> {
+  const { access = openAccess } = config;
+  if (access.warning !== undefined) log.warn(access.warning);
+  // Before anything is begun: who may do what is not known without it.
+  const authenticator = access.file === undefined ? undefined : await Authenticator.open(access.file, log);
+  const audit = new Audit(log);
+  const controlLimit = access.controlLimit === undefined ? undefined : new RateLimiter(access.controlLimit);
+  const guard = new Guard({ audit, controlLimit });
+  const admission = new Admission({ settings: access, authenticator, audit });
   const ingestor = connectTo(WorkerControl, { name: "ingestor", address: config.ingestorAddress });
   const readers = new Readers({ places: config.readers, log, resolve });
-  const upstreams: Upstreams = { ingestor, reader: readerUpstream(readers) };
+  const direct: Upstreams = { ingestor, reader: readerUpstream(readers) };
+  const upstreams = guard.upstreams(direct);
   const health = new HealthState([WorkerControl.typeName, DataReader.typeName]);
   const upstreamHealth = new UpstreamHealth(ingestor, readers, health, log);
   const pending = new PendingReceipts();
-  const delivery = new Delivery(upstreams.reader, pending, config.deliveryTimeoutMs);
+  const delivery = guard.fetching(new Delivery(direct.reader, pending, config.deliveryTimeoutMs));
   const shutdown = new AbortController();
 
   const router = new Router({
@@ -70,7 +85,7 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
     },
   });
   const onRequest = (req: ServerRequest, res: ServerResponse, expectsContinue: boolean): void =>
-    serve(new Exchange(req, res, { log, shutdown: shutdown.signal, expectsContinue }));
+    admission.serve(new Exchange(req, res, { log, shutdown: shutdown.signal, expectsContinue }), serve);
 
   const servers = new HttpServers({ ...config, onRequest });
   const port = await servers.listen(config.port, config.host);
@@ -91,6 +106,7 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       servers.destroy();
       await within(farewellMs, pending.idle());
       await upstreamHealth.stop();
+      authenticator?.stop();
       ingestor.close();
       await readers.stop();
     },
