@@ -50,7 +50,19 @@ export class AccessFileError extends Error {
 }
 
 /** Signatures by a private key, whose public half is all that is known here: RFC 7518, RFC 8037. */
-const signatures = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"];
+const signatures = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "Ed25519",
+];
 
 /** Reads YAML, or JSON, which is YAML. Throws {@link AccessFileError}; no text quotes a value that might be a key. */
 export function parseAccess(text: string): Access {
@@ -102,7 +114,11 @@ class Reading {
     }
     const hash = fields["sha256"];
     const good = typeof hash === "string" && /^[0-9a-f]{64}$/i.test(hash);
-    if (!good) this.#wrong(`${at}.sha256`, 'must be 64 hexadecimal digits, in quotes; "apispool key" makes a key and prints them');
+    if (!good)
+      this.#wrong(
+        `${at}.sha256`,
+        'must be 64 hexadecimal digits, in quotes; "apispool key" makes a key and prints them',
+      );
     return {
       name,
       sha256: Buffer.from(good ? hash : "", "hex"),
@@ -124,7 +140,8 @@ class Reading {
     const fields = this.#object(value, "jwt", known);
     const algorithms = this.#strings(fields["algorithms"] ?? ["RS256", "ES256"], "jwt.algorithms");
     for (const name of algorithms) {
-      if (!signatures.includes(name)) this.#wrong("jwt.algorithms", `"${name}" is not possible; possible are ${signatures.join(", ")}`);
+      if (!signatures.includes(name))
+        this.#wrong("jwt.algorithms", `"${name}" is not possible; possible are ${signatures.join(", ")}`);
     }
     if (algorithms.length === 0) this.#wrong("jwt.algorithms", "is empty; then no token could be right");
     const tolerance = fields["clockTolerance"] ?? 30;
@@ -213,6 +230,9 @@ class Reading {
 
 /** Whether a host is this machine, as a name or an address says it. */
 export function isLoopback(host: string): boolean {
-  const name = host.replace(/^\[|\]$/g, "").replace(/\.$/, "").toLowerCase();
+  const name = host
+    .replace(/^\[|\]$/g, "")
+    .replace(/\.$/, "")
+    .toLowerCase();
   return name === "localhost" || name.endsWith(".localhost") || name === "::1" || /^127(\.\d{1,3}){3}$/.test(name);
 }

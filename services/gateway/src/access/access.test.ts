@@ -93,7 +93,8 @@ describe("who is calling", () => {
   });
 
   it("leaves open what tells nothing, and nothing else", async () => {
-    for (const path of ["/livez", "/readyz", "/openapi.json", "/"]) expect((await fetch(access.url + path)).status).toBe(200);
+    for (const path of ["/livez", "/readyz", "/openapi.json", "/"])
+      expect((await fetch(access.url + path)).status).toBe(200);
     for (const path of ["/data", "/worker", "/worker/dead-letters", "/worker/events", "/data/readers", "/nothing"]) {
       expect((await fetch(access.url + path)).status).toBe(401);
     }
@@ -190,7 +191,7 @@ describe("what they may do", () => {
     for (const name of ["team-a.x", "team-b.y"]) positions.set(name, 0);
     const names = async (key: string) => {
       const answer = (await (await access.fetch("/data/readers", key)).json()) as { readers: { name: string }[] };
-      if (answer.readers === undefined) throw new Error(JSON.stringify(answer)+access.lines.at(-1));
+      expect(answer).toHaveProperty("readers");
       return answer.readers.map(({ name }) => name);
     };
     expect(await names(access.keys.admin.key)).toEqual(["team-a.x", "team-b.y"]);
@@ -245,10 +246,14 @@ describe("a change of the access file", () => {
     const { harness, keys, file } = access;
     const before = await readFile(file, "utf8");
     const headers = { authorization: `Bearer ${keys.limited.key}` };
-    const tail = EventClient.open(`${access.url}/data?reader=team-a.live&since=latest`.replace("latest", "c2"), { headers });
+    const tail = EventClient.open(`${access.url}/data?reader=team-a.live&since=latest`.replace("latest", "c2"), {
+      headers,
+    });
     await eventually(() => tail.status === 200);
     await writeFile(file, "keys: 7\n");
-    await eventually(() => access.lines.some((line) => line.includes("permissions stay as they were: keys must be a list")));
+    await eventually(() =>
+      access.lines.some((line) => line.includes("permissions stay as they were: keys must be a list")),
+    );
     expect((await access.fetch("/worker", keys.limited.key)).status).toBe(200);
     await writeFile(file, before.replace(/.*limited-key.*\n/, ""));
     await eventually(async () => (await access.fetch("/worker", keys.limited.key)).status === 401);
@@ -270,8 +275,17 @@ describe("secrets", () => {
     const secrets = [...Object.values(access.keys).map(({ key }) => key), token, forged, wrong];
     const answers: string[] = [];
     for (const secret of secrets) {
-      for (const path of [`/worker?key=${secret}`, `/data?api_key=${secret}`, `/data/readers/x?token=${secret}`, "/data/seek"]) {
-        for (const headers of [{ authorization: `Bearer ${secret}` }, { "x-api-key": secret }, { authorization: secret }]) {
+      for (const path of [
+        `/worker?key=${secret}`,
+        `/data?api_key=${secret}`,
+        `/data/readers/x?token=${secret}`,
+        "/data/seek",
+      ]) {
+        for (const headers of [
+          { authorization: `Bearer ${secret}` },
+          { "x-api-key": secret },
+          { authorization: secret },
+        ]) {
           const response = await fetch(access.url + path, { headers });
           answers.push([...response.headers].join("\n"));
           // What is in the address is the client's own, and may be said back to it; what is in a header is not.

@@ -1,6 +1,6 @@
 import net from "node:net";
 import type { PeerCertificate, TLSSocket } from "node:tls";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import { reasonOf, toConnectError } from "@apispool/common/errors.js";
 import { reflectionServices } from "@apispool/common/reflection.js";
 import { Health } from "@apispool/contracts/health/v1/health_pb.js";
@@ -149,7 +149,10 @@ export function networkOf(address: string): string {
   const [before, after] = [head, tail ?? ""].map((part) => (part === "" ? [] : part.split(":")));
   const zeros = tail === undefined ? 0 : 8 - (before?.length ?? 0) - (after?.length ?? 0);
   const groups = [...(before ?? []), ...Array<string>(Math.max(0, zeros)).fill("0"), ...(after ?? [])];
-  return `${groups.slice(0, 4).map((group) => group.toLowerCase().replace(/^0+(?=.)/, "")).join(":")}::/64`;
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.toLowerCase().replace(/^0+(?=.)/, ""))
+    .join(":")}::/64`;
 }
 
 /**

@@ -128,10 +128,15 @@ export class Authenticator {
       if (error instanceof WrongToken) throw unauthenticated(error.message);
       if (error instanceof KeysUnavailable) {
         this.#log.error(`tokens cannot be checked: ${describeError(error)}`);
-        throw rpcError(Code.Unavailable, "SERVICE_UNAVAILABLE", "tokens cannot be checked now: the issuer's keys cannot be had", {
-          cause: error,
-          retryAfterMs: 5000,
-        });
+        throw rpcError(
+          Code.Unavailable,
+          "SERVICE_UNAVAILABLE",
+          "tokens cannot be checked now: the issuer's keys cannot be had",
+          {
+            cause: error,
+            retryAfterMs: 5000,
+          },
+        );
       }
       throw error;
     }
@@ -142,7 +147,8 @@ export class Authenticator {
       throw unauthenticated('a key or token is needed, as "Authorization: Bearer …" or "X-API-Key: …"');
     }
     const entry = this.#access.certificates.get(subject);
-    if (entry === undefined) throw unauthenticated("the certificate's subject is unknown here, and there is no key or token");
+    if (entry === undefined)
+      throw unauthenticated("the certificate's subject is unknown here, and there is no key or token");
     const { name, permissions } = entry;
     const valid = (): boolean => {
       const now = this.#access.certificates.get(subject);

@@ -14,7 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => harness.stop());
 
-const send = (path: string, headers: Record<string, string>, method = "GET") => rawGet(harness.port, path, headers, method);
+const send = (path: string, headers: Record<string, string>, method = "GET") =>
+  rawGet(harness.port, path, headers, method);
 const ours = (): string => `127.0.0.1:${harness.port}`;
 
 describe("a page in the internet that uses a person's browser", () => {
@@ -26,7 +27,11 @@ describe("a page in the internet that uses a person's browser", () => {
     ["a sandboxed frame", "/data", { origin: "null" }],
     ["an old browser", "/data", { referer: "https://evil.example/page" }],
     ["an event stream", "/worker/events", { origin: "https://evil.example", accept: "text/event-stream" }],
-    ["Connect's GET", "/apispool.v1.DataReader/ListReaders?message=%7B%7D&encoding=json&connect=v1", { origin: "https://evil.example" }],
+    [
+      "Connect's GET",
+      "/apispool.v1.DataReader/ListReaders?message=%7B%7D&encoding=json&connect=v1",
+      { origin: "https://evil.example" },
+    ],
     ["the same name without TLS' port", "/data", { origin: "http://127.0.0.1" }],
   ])("cannot read or move anybody: %s", async (_, path, headers) => {
     const { status, text, headers: answer } = await send(path, headers);
@@ -85,14 +90,18 @@ describe("whoever may call", () => {
     expect(preflight.headers).toMatchObject({
       "access-control-allow-origin": "https://app.example",
       "access-control-allow-methods": "GET, HEAD, POST, DELETE, OPTIONS",
-      "access-control-allow-headers": expect.stringMatching(/authorization.*x-api-key.*connect-protocol-version.*x-grpc-web/),
+      "access-control-allow-headers": expect.stringMatching(
+        /authorization.*x-api-key.*connect-protocol-version.*x-grpc-web/,
+      ),
       "access-control-max-age": "7200",
       vary: expect.stringContaining("Origin"),
     });
     const { headers } = await send("/data?reader=cors", { origin: "https://app.example" });
     expect(headers).toMatchObject({
       "access-control-allow-origin": "https://app.example",
-      "access-control-expose-headers": expect.stringMatching(/grpc-status.*grpc-message.*apispool-cursor.*x-request-id/),
+      "access-control-expose-headers": expect.stringMatching(
+        /grpc-status.*grpc-message.*apispool-cursor.*x-request-id/,
+      ),
       "cross-origin-resource-policy": "cross-origin",
       vary: "Accept, Accept-Encoding, Origin",
     });

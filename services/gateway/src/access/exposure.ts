@@ -37,6 +37,8 @@ export function exposureProblems({ host, authentication, tls, insecure }: Exposu
 /** What is said at the start where something is left out although others can reach it. */
 export function exposureWarning({ host, authentication, tls }: Exposure): string | undefined {
   if (isLoopback(host) || (authentication && tls)) return undefined;
-  const lacks = [...(authentication ? [] : ["without asking who calls"]), ...(tls ? [] : ["without TLS"])].join(" and ");
+  const lacks = [...(authentication ? [] : ["without asking who calls"]), ...(tls ? [] : ["without TLS"])].join(
+    " and ",
+  );
   return `INSECURE: ${host} can be reached from other machines, ${lacks}`;
 }

@@ -45,21 +45,22 @@ const audited: ReadonlySet<string> = new Set([
 ]);
 
 /** What a method's requests name; a method that is not here is refused to everybody whose permissions are limited. */
-const names: Readonly<Record<string, { readonly reader?: true; readonly sources?: true; readonly answerOnly?: true }>> = {
-  "DataReader/FetchUnread": { reader: true, sources: true },
-  "DataReader/Acknowledge": { reader: true },
-  "DataReader/Seek": { reader: true, sources: true },
-  "DataReader/GetReader": { reader: true },
-  "DataReader/ListReaders": {},
-  "DataReader/DeleteReader": { reader: true },
-  "DataReader/ListDeadLetters": { sources: true },
-  "WorkerControl/Start": { sources: true },
-  "WorkerControl/Stop": { sources: true },
-  // Asked for all, the ingestor is asked for all, and what may not be seen is taken out of the answer.
-  "WorkerControl/GetStatus": { sources: true, answerOnly: true },
-  "WorkerControl/WatchStatus": { sources: true, answerOnly: true },
-  "WorkerControl/TrySource": {},
-};
+const names: Readonly<Record<string, { readonly reader?: true; readonly sources?: true; readonly answerOnly?: true }>> =
+  {
+    "DataReader/FetchUnread": { reader: true, sources: true },
+    "DataReader/Acknowledge": { reader: true },
+    "DataReader/Seek": { reader: true, sources: true },
+    "DataReader/GetReader": { reader: true },
+    "DataReader/ListReaders": {},
+    "DataReader/DeleteReader": { reader: true },
+    "DataReader/ListDeadLetters": { sources: true },
+    "WorkerControl/Start": { sources: true },
+    "WorkerControl/Stop": { sources: true },
+    // Asked for all, the ingestor is asked for all, and what may not be seen is taken out of the answer.
+    "WorkerControl/GetStatus": { sources: true, answerOnly: true },
+    "WorkerControl/WatchStatus": { sources: true, answerOnly: true },
+    "WorkerControl/TrySource": {},
+  };
 
 /**
  * The one place where permissions are checked: on the typed message on its way to a service, so it makes no difference by which
@@ -119,8 +120,7 @@ export class Guard {
     const client = Object.fromEntries(
       service.methods.map((method) => {
         const name = `${service.name}/${method.name}`;
-        const forward = (request: unknown, options?: CallOptions): unknown =>
-          raw[method.localName]?.(request, options);
+        const forward = (request: unknown, options?: CallOptions): unknown => raw[method.localName]?.(request, options);
         if (method.methodKind === "unary") {
           return [
             method.localName,
@@ -168,12 +168,13 @@ export class Guard {
     request: AnyRequest,
     options: CallOptions | undefined,
     forward: (request: unknown, options?: CallOptions) => unknown,
-  ): AsyncGenerator<unknown> {
+  ): AsyncGenerator {
     const { principal } = this.#admit(method, request);
     const { permissions, valid } = principal;
     const narrowed = narrowedSources(permissions, request.sources ?? [], method);
     // FetchUnread by way of the client would get past narrowing only if it were forgotten here.
-    const asked = narrowed === undefined || names[method]?.answerOnly ? request : { ...request, sources: [...narrowed] };
+    const asked =
+      narrowed === undefined || names[method]?.answerOnly ? request : { ...request, sources: [...narrowed] };
     let first = true;
     try {
       for await (const message of forward(asked, options) as AsyncIterable<unknown>) {
@@ -351,9 +352,12 @@ function visible(answer: unknown, permissions: Permissions, method: string): unk
   };
   const may = ({ source }: { readonly source: string }): boolean => mayUseSource(permissions, source);
   // A reader's counts are of all that it reads: who may not know of a part of that may not know them.
-  const mayReader = ({ name, positions }: AnyReader): boolean => mayUseReader(permissions, name) && positions.every(may);
+  const mayReader = ({ name, positions }: AnyReader): boolean =>
+    mayUseReader(permissions, name) && positions.every(may);
   if (method === "DataReader/GetReader" && message.reader !== undefined && !mayReader(message.reader)) {
-    throw denied("this reader reads sources, too, that are not permitted; only somebody who may use them all may see it");
+    throw denied(
+      "this reader reads sources, too, that are not permitted; only somebody who may use them all may see it",
+    );
   }
   return {
     ...message,

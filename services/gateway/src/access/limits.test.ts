@@ -62,7 +62,9 @@ describe("limits for each client", () => {
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(900);
     expect(await refused.json()).toMatchObject({ code: "resource_exhausted", reason: "RATE_LIMITED", status: 429 });
     for (const [, transport] of access.transports(access.keys.status.key)) {
-      const error = await createClient(WorkerControl, transport).getStatus({}).catch((thrown: unknown) => thrown);
+      const error = await createClient(WorkerControl, transport)
+        .getStatus({})
+        .catch((thrown: unknown) => thrown);
       if (!(error instanceof ConnectError)) throw new Error("it was served");
       expect(error.code).toBe(Code.ResourceExhausted);
       expect(error.findDetails(RetryInfoSchema)[0]?.retryDelay?.seconds).toBeGreaterThan(900n);

@@ -29,7 +29,10 @@ export function isAllowedOrigin(origin: string, { allowedOrigins }: OriginRules)
 export function foreignPage(headers: IncomingHttpHeaders, rules: OriginRules): ConnectError | undefined {
   const host = hostOf(headers);
   if (host !== undefined && rules.allowedHosts !== undefined && !isOurName(nameIn(host), rules.allowedHosts)) {
-    return refused("HOST_NOT_ALLOWED", "the name that this was sent to is none of the gateway's; ALLOWED_HOSTS may add it");
+    return refused(
+      "HOST_NOT_ALLOWED",
+      "the name that this was sent to is none of the gateway's; ALLOWED_HOSTS may add it",
+    );
   }
   const { origin } = headers;
   if (origin !== undefined) {

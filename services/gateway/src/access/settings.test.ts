@@ -70,19 +70,31 @@ describe("the access file", () => {
     ["keys: 7", /^keys must be a list$/],
     ["[]", /the file must be a mapping/],
     ["users: []", /the file.users is unknown; known are roles, keys, jwt, certificates/],
-    ["keys: [{name: ci, role: read, key: apispool_secret}]", /keys\[0\]\.key is unknown.*; keys\[0\]\.sha256 must be 64/],
-    [`keys: [{name: ci, role: none, sha256: "${sha256}"}]`, /keys\[0\]\.role is "none", which is not there; there are status, read/],
+    [
+      "keys: [{name: ci, role: read, key: apispool_secret}]",
+      /keys\[0\]\.key is unknown.*; keys\[0\]\.sha256 must be 64/,
+    ],
+    [
+      `keys: [{name: ci, role: none, sha256: "${sha256}"}]`,
+      /keys\[0\]\.role is "none", which is not there; there are status, read/,
+    ],
     ["keys: [{name: ci, role: read, sha256: 12}]", /in quotes; "apispool key" makes a key/],
     [`keys: [{name: "c i", role: read, sha256: "${sha256}"}]`, /keys\[0\]\.name must be/],
     [`keys: [{name: ci, role: read, sha256: "${sha256}", expires: soon}]`, /expires must be a time such as/],
     ["roles: {admin: {allow: [read]}}", /roles\.admin is there already/],
-    ["roles: {a: {allow: [fly]}}", /roles\.a\.allow\[0\] is "fly"; it must be one of status, read, seek, control, admin/],
+    [
+      "roles: {a: {allow: [fly]}}",
+      /roles\.a\.allow\[0\] is "fly"; it must be one of status, read, seek, control, admin/,
+    ],
     ["roles: {a: {allow: [read], reader: [x]}}", /roles\.a\.reader is unknown/],
     ["roles: {a: {allow: [read], readers: ['']}}", /roles\.a\.readers\[0\] must be a text that is not empty/],
     ["jwt: {issuer: i, audience: a, jwks: k.json, algorithms: [HS256]}", /"HS256" is not possible/],
     ["jwt: {issuer: i, audience: a, jwks: k.json, algorithms: [none]}", /"none" is not possible/],
     ["jwt: {issuer: i, audience: a, jwks: k.json, algorithms: []}", /is empty/],
-    ["jwt: {audience: a, jwks: 'http://id.example/keys'}", /jwt\.jwks must begin with https:\/\/.*jwt\.issuer is missing/],
+    [
+      "jwt: {audience: a, jwks: 'http://id.example/keys'}",
+      /jwt\.jwks must begin with https:\/\/.*jwt\.issuer is missing/,
+    ],
   ])("says what is wrong: %s", (text, problem) => {
     expect(() => parseAccess(text)).toThrow(problem);
   });

@@ -31,17 +31,22 @@ export const openAccess: AccessSettings = {
 };
 
 /** Reads the settings; `tls`: whether the gateway speaks TLS. Problems are collected by the reader. */
-export function accessSettingsFromEnv(env: EnvReader, listening: { readonly host: string; readonly tls: boolean }): AccessSettings {
+export function accessSettingsFromEnv(
+  env: EnvReader,
+  listening: { readonly host: string; readonly tls: boolean },
+): AccessSettings {
   const file = env.string("ACCESS_FILE");
   const authentication = file !== undefined;
   const insecure = insecuritiesFrom(env);
   const host = env.string("PUBLISHED_HOST", listening.host);
   const exposure = { host, authentication, tls: listening.tls, insecure };
-  for (const problem of exposureProblems(exposure)) env.problem(env.string("PUBLISHED_HOST") === undefined ? "HOST" : "PUBLISHED_HOST", problem);
+  for (const problem of exposureProblems(exposure))
+    env.problem(env.string("PUBLISHED_HOST") === undefined ? "HOST" : "PUBLISHED_HOST", problem);
   const allowedOrigins = listFrom(env, "ALLOWED_ORIGINS");
   for (const origin of allowedOrigins) {
     if (origin === "*") {
-      if (!authentication) env.problem("ALLOWED_ORIGINS", '"*" needs ACCESS_FILE: any page in the internet could do everything');
+      if (!authentication)
+        env.problem("ALLOWED_ORIGINS", '"*" needs ACCESS_FILE: any page in the internet could do everything');
     } else if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
       env.problem("ALLOWED_ORIGINS", `"${origin}" is no origin such as https://app.example.com, without a path`);
     }
@@ -76,5 +81,8 @@ function insecuritiesFrom(env: EnvReader): ReadonlySet<Insecurity> {
 }
 
 function listFrom(env: EnvReader, name: string): readonly string[] {
-  return (env.string(name) ?? "").split(",").map((one) => one.trim()).filter((one) => one !== "");
+  return (env.string(name) ?? "")
+    .split(",")
+    .map((one) => one.trim())
+    .filter((one) => one !== "");
 }

@@ -88,7 +88,10 @@ function claim(payload: JWTPayload, path: string): unknown {
   if (Object.hasOwn(payload, path)) return payload[path];
   let at: unknown = payload;
   for (const name of path.split(".")) {
-    at = typeof at === "object" && at !== null && Object.hasOwn(at, name) ? (at as Record<string, unknown>)[name] : undefined;
+    at =
+      typeof at === "object" && at !== null && Object.hasOwn(at, name)
+        ? (at as Record<string, unknown>)[name]
+        : undefined;
   }
   return at;
 }
@@ -102,7 +105,11 @@ function failure(error: unknown): Error {
   if (error instanceof errors.JWKSNoMatchingKey) return new WrongToken("the token is signed with an unknown key");
   if (error instanceof errors.JOSEAlgNotAllowed) return new WrongToken("the token's algorithm is not allowed");
   if (error instanceof errors.JWSSignatureVerificationFailed) return new WrongToken("the token's signature is wrong");
-  if (error instanceof errors.JWTInvalid || error instanceof errors.JWSInvalid || error instanceof errors.JOSENotSupported) {
+  if (
+    error instanceof errors.JWTInvalid ||
+    error instanceof errors.JWSInvalid ||
+    error instanceof errors.JOSENotSupported
+  ) {
     return new WrongToken("it is no token that can be checked");
   }
   return new KeysUnavailable("the issuer's keys cannot be had", { cause: error });

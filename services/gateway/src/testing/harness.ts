@@ -13,7 +13,11 @@ export class Harness {
   readonly ingestor = new FakeIngestor();
   gateway: RunningServer | undefined;
 
-  static async start(config: Partial<GatewayConfig> = {}, resolve?: Resolve, log: Logger = silentLogger): Promise<Harness> {
+  static async start(
+    config: Partial<GatewayConfig> = {},
+    resolve?: Resolve,
+    log: Logger = silentLogger,
+  ): Promise<Harness> {
     const harness = new Harness();
     const [readerAddress, ingestorAddress] = await Promise.all([harness.reader.start(), harness.ingestor.start()]);
     harness.gateway = await startGateway(

@@ -35,7 +35,13 @@ export class AccessHarness {
     await writeFile(file, accessFile(keys, join(folder, "jwks.json")));
     const lines: string[] = [];
     const log = pino({ level: "trace" }, { write: (line: string) => void lines.push(line) });
-    const access = { ...openAccess, allowedHosts: undefined, file, failureLimit: { perSecond: 1, burst: 1000 }, ...settings };
+    const access = {
+      ...openAccess,
+      allowedHosts: undefined,
+      file,
+      failureLimit: { perSecond: 1, burst: 1000 },
+      ...settings,
+    };
     const harness = await Harness.start({ access }, undefined, log);
     return new AccessHarness({ harness, folder, keys, issuer: tokenIssuer, lines });
   }
@@ -50,9 +56,7 @@ export class AccessHarness {
 
   /** What was written to the audit log. */
   get audit(): readonly Record<string, unknown>[] {
-    return this.lines
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
-      .filter(({ kind }) => kind === "audit");
+    return this.lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ kind }) => kind === "audit");
   }
 
   async fetch(path: string, credential: string | undefined, init: RequestInit = {}): Promise<Response> {
