@@ -48,7 +48,7 @@ export class Authenticator {
       const stamp = await stampOf(file);
       return new Authenticator(file, parseAccess(await readFile(file, "utf8")), stamp, log);
     } catch (error) {
-      throw new Error(`ACCESS_FILE ${file}: ${wordsFor(error)}`, { cause: error });
+      throw new Error(`ACCESS_FILE ${file} cannot be used`, { cause: error });
     }
   }
 

@@ -29,13 +29,13 @@ export class Tokens {
   readonly #rules: TokenRules;
   readonly #keys: () => Promise<ReturnType<typeof createLocalJWKSet>>;
 
-  constructor(rules: TokenRules) {
+  constructor(rules: TokenRules, cooldownMs = jwksCooldownMs) {
     this.#rules = rules;
     const { jwks } = rules;
     if ("url" in jwks) {
       const remote = createRemoteJWKSet(new URL(jwks.url), {
         cacheMaxAge: jwksMaxAgeMs,
-        cooldownDuration: jwksCooldownMs,
+        cooldownDuration: cooldownMs,
         timeoutDuration: 5000,
       });
       this.#keys = async () => Promise.resolve(remote as ReturnType<typeof createLocalJWKSet>);

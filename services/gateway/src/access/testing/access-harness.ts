@@ -131,9 +131,9 @@ export class TokenIssuer {
     this.#privateKey = privateKey;
   }
 
-  static async create(): Promise<TokenIssuer> {
+  static async create(kid = "one"): Promise<TokenIssuer> {
     const { publicKey, privateKey } = await generateKeyPair("RS256", { extractable: true });
-    const jwk = { ...(await exportJWK(publicKey)), kid: "one", alg: "RS256", use: "sig" };
+    const jwk = { ...(await exportJWK(publicKey)), kid, alg: "RS256", use: "sig" };
     return new TokenIssuer(jwk, await exportSPKI(publicKey), privateKey);
   }
 
