@@ -59,7 +59,13 @@ export class Admission {
     }
     const foreign = foreignPage(req.headers, this.#rules);
     if (foreign !== undefined) {
-      this.#audit.write(nobody, { what: "authenticate", outcome: "PermissionDenied", detail: reasonOf(foreign) ?? "" });
+      if (this.#failures.take(networkOf(from)).taken) {
+        this.#audit.write(nobody, {
+          what: "authenticate",
+          outcome: "PermissionDenied",
+          detail: reasonOf(foreign) ?? "",
+        });
+      }
       refuse(exchange, foreign, {});
     } else if (isPreflight(req)) {
       exchange.answered();

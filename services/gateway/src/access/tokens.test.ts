@@ -17,7 +17,7 @@ describe("an issuer's keys at an address", () => {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
   });
-  afterAll(() => server.close());
+  afterAll(() => void server.close());
 
   const tokens = (cooldownMs: number): Tokens =>
     new Tokens(
