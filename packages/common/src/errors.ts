@@ -19,6 +19,11 @@ export const reasons = [
   "SHUTTING_DOWN",
   "OWNER_SILENT",
   "NOT_IMPLEMENTED",
+  "UNAUTHENTICATED",
+  "PERMISSION_DENIED",
+  "HOST_NOT_ALLOWED",
+  "ORIGIN_NOT_ALLOWED",
+  "RATE_LIMITED",
   "INTERNAL",
 ] as const;
 export type Reason = (typeof reasons)[number];

@@ -16,7 +16,7 @@ import { Health } from "@apispool/contracts/health/v1/health_pb.js";
 import { isAbort, toConnectError } from "@apispool/common/errors.js";
 import { type HealthState, healthService } from "@apispool/common/health.js";
 import { reflectionService, reflectionServices } from "@apispool/common/reflection.js";
-import type { Delivery, Recipient } from "./delivery.js";
+import type { Fetching, Recipient } from "./delivery.js";
 import { connectAdapter } from "./connect-adapter.js";
 import type { Exchange } from "./exchange.js";
 import type { Upstreams } from "./upstream.js";
@@ -24,7 +24,7 @@ import { fromUpstream, reasonOfAbort } from "./upstream-error.js";
 
 export interface ConnectOptions {
   readonly upstreams: Upstreams;
-  readonly delivery: Delivery;
+  readonly delivery: Fetching;
   readonly health: HealthState;
   readonly maxBodyBytes: number;
   readonly shutdownSignal: AbortSignal;

@@ -10,6 +10,12 @@ import { Metrics } from "@apispool/common/metrics.js";
 import { startTelemetry } from "@apispool/common/telemetry.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
 import { Code } from "@connectrpc/connect";
+import { Admission } from "./access/admission.js";
+import { Audit } from "./access/audit.js";
+import { Authenticator } from "./access/authenticator.js";
+import { Guard } from "./access/guard.js";
+import { RateLimiter } from "./access/rate-limiter.js";
+import { openAccess } from "./access/settings.js";
 import type { GatewayConfig } from "./config.js";
 import { connectRoutes } from "./connect-routes.js";
 import { readConsoleFiles } from "./console-files.js";
@@ -42,9 +48,18 @@ const farewellMs = 500;
  * the names among the readers' addresses; the system does unless it is given.
  */
 export async function startGateway(config: GatewayConfig, log: Logger, resolve?: Resolve): Promise<RunningServer> {
+  const { access = openAccess } = config;
+  if (access.warning !== undefined) log.warn(access.warning);
+  // Before anything is begun: who may do what is not known without it.
+  const authenticator = access.file === undefined ? undefined : await Authenticator.open(access.file, log);
+  const audit = new Audit(log);
+  const controlLimit = access.controlLimit === undefined ? undefined : new RateLimiter(access.controlLimit);
+  const guard = new Guard({ audit, controlLimit });
+  const admission = new Admission({ settings: access, authenticator, audit });
   const ingestor = connectTo(WorkerControl, { name: "ingestor", address: config.ingestorAddress });
   const readers = new Readers({ places: config.readers, log, resolve });
-  const upstreams: Upstreams = { ingestor, reader: readerUpstream(readers) };
+  const direct: Upstreams = { ingestor, reader: readerUpstream(readers) };
+  const upstreams = guard.upstreams(direct);
   const health = new HealthState([WorkerControl.typeName, DataReader.typeName]);
   const upstreamHealth = new UpstreamHealth(ingestor, readers, health, log);
   const pending = new PendingReceipts();
@@ -55,7 +70,7 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
     pendingReceipts: () => pending.size,
     readerProcesses: () => readers.count,
   });
-  const delivery = new Delivery(upstreams.reader, pending, config.deliveryTimeoutMs, counts);
+  const delivery = guard.fetching(new Delivery(direct.reader, pending, config.deliveryTimeoutMs, counts));
   const shutdown = new AbortController();
 
   const router = new Router({
@@ -85,7 +100,9 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
   });
   const services = [WorkerControl, DataReader, Health, ...reflectionServices];
   const onRequest = (req: ServerRequest, res: ServerResponse, expectsContinue: boolean): void =>
-    observer.serve(new Exchange(req, res, { log, shutdown: shutdown.signal, expectsContinue }), serve);
+    observer.serve(new Exchange(req, res, { log, shutdown: shutdown.signal, expectsContinue }), (exchange) =>
+      admission.serve(exchange, serve),
+    );
 
   const servers = new HttpServers({ ...config, onRequest });
   const telemetry = await startTelemetry("gateway", health, config.telemetry, log, metrics);
@@ -109,6 +126,7 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       servers.destroy();
       await within(farewellMs, pending.idle());
       await upstreamHealth.stop();
+      authenticator?.stop();
       ingestor.close();
       await readers.stop();
       await telemetry.stop();

@@ -3,7 +3,7 @@ import { type CallOptions, Code } from "@connectrpc/connect";
 import { rpcError } from "@apispool/common/errors.js";
 import { dataRoutes } from "./data-routes.js";
 import { deadLetterRoutes } from "./dead-letter-routes.js";
-import type { Delivery } from "./delivery.js";
+import type { Fetching } from "./delivery.js";
 import { workerEvents } from "./worker-events.js";
 import { routesOf, serve } from "./openapi/operation.js";
 import { getLivez, getReadyz } from "./openapi/own-api.js";
@@ -17,7 +17,7 @@ import { triedSource, workerSource } from "./worker-json.js";
 
 export interface JsonOptions {
   readonly upstreams: Upstreams;
-  readonly delivery: Delivery;
+  readonly delivery: Fetching;
   readonly health: HealthState;
   readonly upstreamHealth: UpstreamHealth;
   readonly maxBodyBytes: number;

@@ -153,7 +153,8 @@ export function noteFailure({ log }: Exchange, { status }: Problem, error: Conne
   } else if (status >= 500 && status !== 503) log.warn(describeError(error));
 }
 
-function send(
+/** Sends a whole answer. What is left of the request is thrown away. */
+export function send(
   exchange: Exchange,
   status: number,
   contentType: string,

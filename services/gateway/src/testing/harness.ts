@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { silentLogger } from "@apispool/common/logger.js";
+import { type Logger, silentLogger } from "@apispool/common/logger.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
 import type { GatewayConfig } from "../config.js";
 import { startGateway } from "../gateway.js";
@@ -13,7 +13,11 @@ export class Harness {
   readonly ingestor = new FakeIngestor();
   gateway: RunningServer | undefined;
 
-  static async start(config: Partial<GatewayConfig> = {}, resolve?: Resolve): Promise<Harness> {
+  static async start(
+    config: Partial<GatewayConfig> = {},
+    resolve?: Resolve,
+    log: Logger = silentLogger,
+  ): Promise<Harness> {
     const harness = new Harness();
     const [readerAddress, ingestorAddress] = await Promise.all([harness.reader.start(), harness.ingestor.start()]);
     harness.gateway = await startGateway(
@@ -31,7 +35,7 @@ export class Harness {
         maxConnections: 1000,
         ...config,
       },
-      silentLogger,
+      log,
       resolve,
     );
     await eventually(async () => {
