@@ -14,6 +14,7 @@ import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import type { ReceiptOutcome } from "@apispool/common/receipt.js";
 import { FollowProgress } from "@apispool/common/follow-progress.js";
 import { Batch } from "./batch.js";
+import { defaultLimits } from "./limits/settings.js";
 import type { Messages } from "./message-stream.js";
 import type { PendingReceipts } from "./pending-receipts.js";
 import type { ReleasableReceipt } from "./receipt-http1.js";
@@ -52,8 +53,15 @@ export class Delivery {
   readonly #reader: Upstream<typeof DataReader>;
   readonly #pending: PendingReceipts;
   readonly #leaseMs: number;
+  readonly #answerTimeoutMs: number;
 
-  constructor(reader: Upstream<typeof DataReader>, pending: PendingReceipts, leaseMs: number) {
+  constructor(
+    reader: Upstream<typeof DataReader>,
+    pending: PendingReceipts,
+    leaseMs: number,
+    answerTimeoutMs = defaultLimits.answerTimeoutMs,
+  ) {
+    this.#answerTimeoutMs = answerTimeoutMs;
     this.#reader = reader;
     this.#pending = pending;
     this.#leaseMs = leaseMs;
@@ -249,8 +257,18 @@ export class Delivery {
 
   #call(request: FetchUnreadRequest, recipient: Recipient): Call {
     const beforeAnother = async (): Promise<void> => this.#earlier(nameOf(request));
-    return new Call(this.#reader, request, recipient, { leaseMs: this.#leaseMs, beforeAnother });
+    // A live tail may have nothing to say for days; who waits for a record, as long as that.
+    const waitMs = Number(request.wait?.seconds ?? 0n) * 1000 + (request.wait?.nanos ?? 0) / 1e6;
+    const silenceMs = request.follow || recipient.timeoutMs !== undefined ? undefined : waitMs + this.#answerTimeoutMs;
+    return new Call(this.#reader, request, recipient, { leaseMs: this.#leaseMs, silenceMs, beforeAnother });
   }
+}
+
+interface CallOptions {
+  readonly leaseMs: number;
+  /** How long the reader may say nothing before each of its messages, in milliseconds. */
+  readonly silenceMs: number | undefined;
+  readonly beforeAnother: () => Promise<void>;
 }
 
 /** One upstream stream. It lives as long as the lease, so it is neither iterated to its end nor tied to the client for ever. */
@@ -260,13 +278,15 @@ class Call {
   readonly #life = new AbortController();
   readonly #messages: Messages;
   readonly #abort: () => void;
+  readonly #silenceMs: number | undefined;
 
   constructor(
     upstream: Upstream<typeof DataReader>,
     request: FetchUnreadRequest,
     recipient: Recipient,
-    { leaseMs, beforeAnother }: { readonly leaseMs: number; readonly beforeAnother: () => Promise<void> },
+    { leaseMs, silenceMs, beforeAnother }: CallOptions,
   ) {
+    this.#silenceMs = silenceMs;
     this.#upstream = upstream;
     this.#signal = recipient.signal;
     this.#abort = () => this.#life.abort(this.#signal.reason);
@@ -291,11 +311,18 @@ class Call {
 
   /** The next batch; undefined at the end. */
   async next(): Promise<Batch | undefined> {
+    const silenceMs = this.#silenceMs;
+    const timer =
+      silenceMs === undefined
+        ? undefined
+        : setTimeout(() => this.#life.abort(silent(this.#upstream, silenceMs)), silenceMs);
     try {
       const envelope = await this.#messages.next();
       return envelope === undefined ? undefined : new Batch(envelope);
     } catch (error) {
       throw fromUpstream(error, this.#upstream, this.#signal);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -309,6 +336,15 @@ class Call {
     this.detach();
     if (!this.#life.signal.aborted) this.#life.abort();
   }
+}
+
+function silent({ name, address }: Upstream<typeof DataReader>, ms: number) {
+  return rpcError(
+    Code.Unavailable,
+    "SERVICE_UNAVAILABLE",
+    `the ${name} at ${address} said nothing for ${ms} ms (ANSWER_TIMEOUT)`,
+    { retryAfterMs: 1000, metadata: { service: name, setting: "ANSWER_TIMEOUT" } },
+  );
 }
 
 function nameOf(request: FetchUnreadRequest): string {

@@ -14,6 +14,10 @@ import { Delivery } from "./delivery.js";
 import { Exchange, type ServerRequest, type ServerResponse } from "./exchange.js";
 import { HttpServers } from "./http-servers.js";
 import { jsonRoutes } from "./json-routes.js";
+import { Connections } from "./limits/connections.js";
+import { refuse } from "./limits/refuse.js";
+import { Requests } from "./limits/requests.js";
+import { StalledAnswers } from "./limits/stalled.js";
 import { PendingReceipts } from "./pending-receipts.js";
 import type { Resolve } from "./reader-addresses.js";
 import { readerUpstream } from "./reader-upstream.js";
@@ -39,8 +43,14 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
   const health = new HealthState([WorkerControl.typeName, DataReader.typeName]);
   const upstreamHealth = new UpstreamHealth(ingestor, readers, health, log);
   const pending = new PendingReceipts();
-  const delivery = new Delivery(upstreams.reader, pending, config.deliveryTimeoutMs);
   const shutdown = new AbortController();
+  const { limits } = config;
+  // What is not taken is not received either.
+  const stallTimeoutMs = Math.min(limits.stallTimeoutMs, config.deliveryTimeoutMs);
+  const connections = new Connections({ ...limits, maxConnections: config.maxConnections });
+  const requests = new Requests(limits, connections, log);
+  const stalled = new StalledAnswers(limits.stalledBytes);
+  const delivery = new Delivery(upstreams.reader, pending, config.deliveryTimeoutMs, limits.answerTimeoutMs);
 
   const router = new Router({
     ...jsonRoutes({
@@ -49,27 +59,35 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       health,
       upstreamHealth,
       maxBodyBytes: config.maxBodyBytes,
-      stallTimeoutMs: config.deliveryTimeoutMs,
+      stallTimeoutMs,
       heartbeatMs: config.heartbeatMs,
+      answerTimeoutMs: limits.answerTimeoutMs,
     }),
-    ...consoleRoutes({ files: readConsoleFiles(), stallTimeoutMs: config.deliveryTimeoutMs }),
+    ...consoleRoutes({ files: readConsoleFiles(), stallTimeoutMs }),
   });
   const serve = connectRoutes({
     upstreams,
     delivery,
     health,
     maxBodyBytes: config.maxBodyBytes,
+    jsonDepth: limits.jsonDepth,
+    answerTimeoutMs: limits.answerTimeoutMs,
     shutdownSignal: shutdown.signal,
-    stallTimeoutMs: config.deliveryTimeoutMs,
+    stallTimeoutMs,
     fallback: (exchange) => {
       if (isGrpc(exchange.req)) answerUnimplemented(exchange);
       else void router.serve(exchange);
     },
   });
-  const onRequest = (req: ServerRequest, res: ServerResponse, expectsContinue: boolean): void =>
-    serve(new Exchange(req, res, { log, shutdown: shutdown.signal, expectsContinue }));
+  const about = { log, shutdown: shutdown.signal, jsonDepth: limits.jsonDepth, stalled };
+  const onRequest = (req: ServerRequest, res: ServerResponse, expectsContinue: boolean): void => {
+    const exchange = new Exchange(req, res, { ...about, expectsContinue });
+    const passed = requests.enter(exchange);
+    if (passed === undefined) serve(exchange);
+    else refuse(exchange, passed);
+  };
 
-  const servers = new HttpServers({ ...config, onRequest });
+  const servers = new HttpServers({ ...config, connections, onRequest });
   const port = await servers.listen(config.port, config.host);
   log.info(`listening on ${config.host}:${port} for HTTP/1.1, HTTP/2, gRPC, gRPC-Web and Connect`);
   return {
