@@ -15,6 +15,7 @@ import { Exchange, type ServerRequest, type ServerResponse } from "./exchange.js
 import { HttpServers } from "./http-servers.js";
 import { jsonRoutes } from "./json-routes.js";
 import { Connections } from "./limits/connections.js";
+import { namesTwoHosts } from "./limits/hosts.js";
 import { refuse } from "./limits/refuse.js";
 import { Requests } from "./limits/requests.js";
 import { StalledAnswers } from "./limits/stalled.js";
@@ -22,7 +23,8 @@ import { PendingReceipts } from "./pending-receipts.js";
 import type { Resolve } from "./reader-addresses.js";
 import { readerUpstream } from "./reader-upstream.js";
 import { Readers } from "./readers.js";
-import { Router } from "./router.js";
+import { httpError } from "./problem.js";
+import { Router, fail } from "./router.js";
 import { type Upstreams, connectTo } from "./upstream.js";
 import { UpstreamHealth } from "./upstream-health.js";
 
@@ -83,8 +85,10 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
   const onRequest = (req: ServerRequest, res: ServerResponse, expectsContinue: boolean): void => {
     const exchange = new Exchange(req, res, { ...about, expectsContinue });
     const passed = requests.enter(exchange);
-    if (passed === undefined) serve(exchange);
-    else refuse(exchange, passed);
+    if (passed !== undefined) refuse(exchange, passed);
+    else if (namesTwoHosts(req.rawHeaders)) {
+      fail(exchange, httpError(400, "host", "is there more than once", { connection: "close" }));
+    } else serve(exchange);
   };
 
   const servers = new HttpServers({ ...config, connections, onRequest });

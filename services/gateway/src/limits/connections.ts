@@ -20,7 +20,7 @@ interface Tracked {
 const mostRefusals = 100;
 
 /**
- * Who is connected. A client has a share that it cannot pass. A fourth of all may be without a first request; where those, or
+ * Who is connected. A client has a share that it cannot pass. An eighth of all may be without a first request; where those, or
  * all, are taken, the one that has been without one for the longest makes room for the next: first among those that never
  * had one. So whoever opens connections only to have them displaces himself, and who is served is left in peace.
  */
@@ -51,7 +51,7 @@ export class Connections {
       const problem = `all ${maxConnections} connections are in use`;
       return this.#refuse(socket, { field: "connections", problem, setting: "MAX_CONNECTIONS", status: 503 });
     }
-    if (this.#unheard.size >= Math.max(1, maxConnections / 4)) this.#makeRoom();
+    if (this.#unheard.size >= Math.max(1, maxConnections / 8)) this.#makeRoom();
     const tracked: Tracked = { key: keyOf(socket), socket, client, active: 0 };
     this.#byAddress.set(tracked.key, tracked);
     this.#byClient.set(client, ofClient + 1);

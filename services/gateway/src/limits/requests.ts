@@ -11,7 +11,7 @@ import type { Limits } from "./settings.js";
 const lingerMs = 300;
 
 /**
- * Who has a request under way. A client has a share. Half of all may wait for their bodies: beyond that, the one that has
+ * Who has a request under way. A client has a share. A fourth of all may wait for their bodies: beyond that, the one that has
  * waited for the longest makes room for the next, so whoever sends slowly displaces his like and nobody else.
  */
 export class Requests {
@@ -94,7 +94,7 @@ export class Requests {
     const { req } = exchange;
     const { requests, requestTimeoutMs } = this.#limits;
     this.#incomplete.add(exchange);
-    if (this.#incomplete.size > Math.max(1, requests / 2)) {
+    if (this.#incomplete.size > Math.max(1, requests / 4)) {
       const [oldest = exchange] = this.#incomplete;
       this.#incomplete.delete(oldest);
       this.#giveUp(oldest, "is not there, and too many others wait", "MAX_REQUESTS");
