@@ -10,8 +10,11 @@ import { eventually } from "../testing/harness.js";
 const full = process.env["APISPOOL_TEST_FLOODS"] === "1";
 const connections = full ? 10_000 : 400;
 const lastingMs = full ? 8000 : 300;
-/** What is promised of the gateway (docs/performance.md). In the short form one process takes all the floods, one after another. */
-const mostBytes = (full ? 200 : 256) * 1024 * 1024;
+/**
+ * The gateway's goal under load is 200 MB (docs/performance.md); 10,000 connections that come within seconds take more, see
+ * docs/limits.md. In the short form one process takes all the floods, one after another.
+ */
+const mostBytes = (full ? 300 : 256) * 1024 * 1024;
 
 const kilobyte = JSON.stringify({ text: "x".repeat(1000) });
 
