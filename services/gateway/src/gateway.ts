@@ -12,6 +12,8 @@ import { readConsoleFiles } from "./console-files.js";
 import { consoleRoutes } from "./console-routes.js";
 import { Delivery } from "./delivery.js";
 import { Exchange, type ServerRequest, type ServerResponse } from "./exchange.js";
+import { readDocsFiles } from "./openapi/docs-files.js";
+import { docsRoutes } from "./openapi/docs-routes.js";
 import { HttpServers } from "./http-servers.js";
 import { jsonRoutes } from "./json-routes.js";
 import { Connections } from "./limits/connections.js";
@@ -66,6 +68,7 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       answerTimeoutMs: limits.answerTimeoutMs,
     }),
     ...consoleRoutes({ files: readConsoleFiles(), stallTimeoutMs }),
+    ...docsRoutes({ files: readDocsFiles(), stallTimeoutMs }),
   });
   const serve = connectRoutes({
     upstreams,

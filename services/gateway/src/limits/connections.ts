@@ -12,9 +12,17 @@ interface Tracked {
   readonly key: string;
   readonly socket: net.Socket;
   readonly client: string;
+  /** Since when it has no request. */
+  since: number;
   /** Requests that are under way on it. */
   active: number;
 }
+
+/**
+ * How long a connection is left in peace that has no first request, and no next one, in milliseconds: the first may be on its
+ * way, and of a call that comes just when its connection is closed a gRPC client is told that it was cancelled.
+ */
+const patienceMs = { first: 1000, next: 5000 };
 
 /** Connections beyond the limits that are being told so; more are closed without a word. */
 const mostRefusals = 100;
@@ -51,8 +59,9 @@ export class Connections {
       const problem = `all ${maxConnections} connections are in use`;
       return this.#refuse(socket, { field: "connections", problem, setting: "MAX_CONNECTIONS", status: 503 });
     }
-    if (this.#unheard.size >= Math.max(1, maxConnections / 8)) this.#makeRoom();
-    const tracked: Tracked = { key: keyOf(socket), socket, client, active: 0 };
+    const now = performance.now();
+    if (this.#unheard.size >= Math.max(1, maxConnections / 8)) this.#displace(this.#unheard, now - patienceMs.first);
+    const tracked: Tracked = { key: keyOf(socket), socket, client, since: now, active: 0 };
     this.#byAddress.set(tracked.key, tracked);
     this.#byClient.set(client, ofClient + 1);
     this.#unheard.add(tracked);
@@ -69,13 +78,21 @@ export class Connections {
     tracked.active += 1;
     return () => {
       tracked.active -= 1;
-      if (tracked.active === 0 && !tracked.socket.destroyed) this.#idle.add(tracked);
+      if (tracked.active > 0 || tracked.socket.destroyed) return;
+      tracked.since = performance.now();
+      this.#idle.add(tracked);
     };
   }
 
   #makeRoom(): boolean {
-    const [victim] = this.#unheard.size > 0 ? this.#unheard : this.#idle;
-    if (victim === undefined) return false;
+    const now = performance.now();
+    return this.#displace(this.#unheard, now) || this.#displace(this.#idle, now - patienceMs.next);
+  }
+
+  /** Closes the oldest, if it has been without a request since before then. */
+  #displace(those: ReadonlySet<Tracked>, before: number): boolean {
+    const [victim] = those;
+    if (victim === undefined || victim.since > before) return false;
     this.#leave(victim);
     victim.socket.destroy();
     return true;
