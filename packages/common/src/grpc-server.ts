@@ -12,6 +12,7 @@ import type { GenService, GenServiceMethods } from "@bufbuild/protobuf/codegenv2
 import { Code, ConnectError } from "@connectrpc/connect";
 import * as grpc from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
+import type http2 from "node:http2";
 import type { ServerHttp2Stream } from "node:http2";
 import { StatusSchema } from "@apispool/contracts/google/rpc/status_pb.js";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
@@ -75,11 +76,25 @@ export function requestIdFrom(value: unknown): string {
 
 /** A grpc-js server with limits that suit a service on a network. */
 export function createGrpcServer(options: ServerOptions): grpc.Server {
-  return new grpc.Server({
+  const server = new grpc.Server({
     "grpc.max_receive_message_length": options.maxRequestBytes ?? 1024 * 1024,
     "grpc.max_send_message_length": -1,
-    "grpc.max_concurrent_streams": 1000,
+    // The gateway puts the calls of all its clients on one connection. It has a limit for each; this is beyond them.
+    "grpc.max_concurrent_streams": 10_000,
   });
+  takeCancellations(server);
+  return server;
+}
+
+/**
+ * What the gateway's clients cancel the gateway cancels here, all on one connection: at Node's limit for that one
+ * (1000 at once, 33 a second) it would be ended, and with it the calls of everybody else. grpc-js passes no such option on.
+ */
+function takeCancellations(server: object): void {
+  const options = (server as { commonServerOptions?: http2.ServerOptions }).commonServerOptions;
+  if (options === undefined) throw new Error("this version of grpc-js keeps the options of its server elsewhere");
+  options.streamResetBurst = 100_000;
+  options.streamResetRate = 10_000;
 }
 
 /** Adds a service to a grpc-js server: protobuf-es descriptors in, protobuf-es messages through, ConnectErrors out. */

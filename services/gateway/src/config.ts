@@ -1,6 +1,7 @@
 import type { EnvReader } from "@apispool/common/env.js";
 import { type TelemetrySettings, telemetrySettingsFromEnv } from "@apispool/common/telemetry-settings.js";
 import { type AccessSettings, accessSettingsFromEnv } from "./access/settings.js";
+import { type Limits, limitsFromEnv } from "./limits/settings.js";
 import { type ReaderPlace, readerPlacesFromEnv } from "./reader-addresses.js";
 
 /** Everything that the gateway is told; durations in milliseconds, sizes in bytes. */
@@ -31,6 +32,8 @@ export interface GatewayConfig {
   readonly telemetry?: TelemetrySettings;
   /** Who may do what; left out, everybody may do everything, as on loopback. */
   readonly access?: AccessSettings;
+  /** Every other limit. */
+  readonly limits: Limits;
 }
 
 /** Reads the gateway's configuration; problems are collected by the reader. */
@@ -50,5 +53,6 @@ export function gatewayConfigFromEnv(env: EnvReader): GatewayConfig {
     maxConnections: env.integer("MAX_CONNECTIONS", { fallback: 10_000, min: 1, max: 1_000_000 }),
     telemetry: telemetrySettingsFromEnv(env, "127.0.0.1:9464"),
     access: accessSettingsFromEnv(env, { host: env.string("HOST", "127.0.0.1"), tls: false }),
+    limits: limitsFromEnv(env),
   };
 }

@@ -14,6 +14,7 @@ import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import type { ReceiptOutcome } from "@apispool/common/receipt.js";
 import { FollowProgress } from "@apispool/common/follow-progress.js";
 import { Batch } from "./batch.js";
+import { defaultLimits } from "./limits/settings.js";
 import type { Messages } from "./message-stream.js";
 import type { GatewayMetrics } from "./observe/gateway-metrics.js";
 import type { PendingReceipts } from "./pending-receipts.js";
@@ -60,9 +61,17 @@ export class Delivery implements Fetching {
   readonly #pending: PendingReceipts;
   readonly #leaseMs: number;
   readonly #metrics: GatewayMetrics;
+  readonly #answerTimeoutMs: number;
 
-  constructor(reader: Upstream<typeof DataReader>, pending: PendingReceipts, leaseMs: number, metrics: GatewayMetrics) {
+  constructor(
+    reader: Upstream<typeof DataReader>,
+    pending: PendingReceipts,
+    leaseMs: number,
+    metrics: GatewayMetrics,
+    answerTimeoutMs = defaultLimits.answerTimeoutMs,
+  ) {
     this.#metrics = metrics;
+    this.#answerTimeoutMs = answerTimeoutMs;
     this.#reader = reader;
     this.#pending = pending;
     this.#leaseMs = leaseMs;
@@ -264,13 +273,18 @@ export class Delivery implements Fetching {
 
   #call(request: FetchUnreadRequest, recipient: Recipient): Call {
     const beforeAnother = async (): Promise<void> => this.#earlier(nameOf(request));
-    const options = { leaseMs: this.#leaseMs, beforeAnother, metrics: this.#metrics };
+    // A live tail may have nothing to say for days; who waits for a record, as long as that.
+    const waitMs = Number(request.wait?.seconds ?? 0n) * 1000 + (request.wait?.nanos ?? 0) / 1e6;
+    const silenceMs = request.follow || recipient.timeoutMs !== undefined ? undefined : waitMs + this.#answerTimeoutMs;
+    const options = { leaseMs: this.#leaseMs, silenceMs, beforeAnother, metrics: this.#metrics };
     return new Call(this.#reader, request, recipient, options);
   }
 }
 
 interface CallOptions {
   readonly leaseMs: number;
+  /** How long the reader may say nothing before each of its messages, in milliseconds. */
+  readonly silenceMs: number | undefined;
   readonly beforeAnother: () => Promise<void>;
   readonly metrics: GatewayMetrics;
 }
@@ -283,14 +297,16 @@ class Call {
   readonly #messages: Messages;
   readonly #abort: () => void;
   readonly #metrics: GatewayMetrics;
+  readonly #silenceMs: number | undefined;
 
   constructor(
     upstream: Upstream<typeof DataReader>,
     request: FetchUnreadRequest,
     recipient: Recipient,
-    { leaseMs, beforeAnother, metrics }: CallOptions,
+    { leaseMs, silenceMs, beforeAnother, metrics }: CallOptions,
   ) {
     this.#metrics = metrics;
+    this.#silenceMs = silenceMs;
     this.#upstream = upstream;
     this.#signal = recipient.signal;
     this.#abort = () => this.#life.abort(this.#signal.reason);
@@ -317,6 +333,11 @@ class Call {
 
   /** The next batch; undefined at the end. */
   async next(): Promise<Batch | undefined> {
+    const silenceMs = this.#silenceMs;
+    const timer =
+      silenceMs === undefined
+        ? undefined
+        : setTimeout(() => this.#life.abort(silent(this.#upstream, silenceMs)), silenceMs);
     try {
       const envelope = await this.#messages.next();
       if (envelope === undefined) return undefined;
@@ -325,6 +346,8 @@ class Call {
       return new Batch(envelope);
     } catch (error) {
       throw fromUpstream(error, this.#upstream, this.#signal);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -338,6 +361,15 @@ class Call {
     this.detach();
     if (!this.#life.signal.aborted) this.#life.abort();
   }
+}
+
+function silent({ name, address }: Upstream<typeof DataReader>, ms: number) {
+  return rpcError(
+    Code.Unavailable,
+    "SERVICE_UNAVAILABLE",
+    `the ${name} at ${address} said nothing for ${ms} ms (ANSWER_TIMEOUT)`,
+    { retryAfterMs: 1000, metadata: { service: name, setting: "ANSWER_TIMEOUT" } },
+  );
 }
 
 function nameOf(request: FetchUnreadRequest): string {

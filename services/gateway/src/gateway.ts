@@ -26,6 +26,11 @@ import { readDocsFiles } from "./openapi/docs-files.js";
 import { docsRoutes } from "./openapi/docs-routes.js";
 import { HttpServers } from "./http-servers.js";
 import { jsonRoutes } from "./json-routes.js";
+import { Connections } from "./limits/connections.js";
+import { namesTwoHosts } from "./limits/hosts.js";
+import { refuse } from "./limits/refuse.js";
+import { Requests } from "./limits/requests.js";
+import { StalledAnswers } from "./limits/stalled.js";
 import { gatewayMetrics } from "./observe/gateway-metrics.js";
 import { RequestObserver } from "./observe/request-observer.js";
 import { RouteLabels } from "./observe/route-label.js";
@@ -33,7 +38,8 @@ import { PendingReceipts } from "./pending-receipts.js";
 import type { Resolve } from "./reader-addresses.js";
 import { readerUpstream } from "./reader-upstream.js";
 import { Readers } from "./readers.js";
-import { Router } from "./router.js";
+import { httpError } from "./problem.js";
+import { Router, fail } from "./router.js";
 import { type Upstreams, connectTo } from "./upstream.js";
 import { UpstreamHealth } from "./upstream-health.js";
 
@@ -70,8 +76,16 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
     pendingReceipts: () => pending.size,
     readerProcesses: () => readers.count,
   });
-  const delivery = guard.fetching(new Delivery(direct.reader, pending, config.deliveryTimeoutMs, counts));
   const shutdown = new AbortController();
+  const { limits } = config;
+  // What is not taken is not received either.
+  const stallTimeoutMs = Math.min(limits.stallTimeoutMs, config.deliveryTimeoutMs);
+  const connections = new Connections({ ...limits, maxConnections: config.maxConnections });
+  const requests = new Requests(limits, connections, log);
+  const stalled = new StalledAnswers(limits.stalledBytes);
+  const delivery = guard.fetching(
+    new Delivery(direct.reader, pending, config.deliveryTimeoutMs, counts, limits.answerTimeoutMs),
+  );
 
   const router = new Router({
     ...jsonRoutes({
@@ -80,31 +94,39 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       health,
       upstreamHealth,
       maxBodyBytes: config.maxBodyBytes,
-      stallTimeoutMs: config.deliveryTimeoutMs,
+      stallTimeoutMs,
       heartbeatMs: config.heartbeatMs,
+      answerTimeoutMs: limits.answerTimeoutMs,
     }),
-    ...consoleRoutes({ files: readConsoleFiles(), stallTimeoutMs: config.deliveryTimeoutMs }),
-    ...docsRoutes({ files: readDocsFiles(), stallTimeoutMs: config.deliveryTimeoutMs }),
+    ...consoleRoutes({ files: readConsoleFiles(), stallTimeoutMs }),
+    ...docsRoutes({ files: readDocsFiles(), stallTimeoutMs }),
   });
   const serve = connectRoutes({
     upstreams,
     delivery,
     health,
     maxBodyBytes: config.maxBodyBytes,
+    jsonDepth: limits.jsonDepth,
+    answerTimeoutMs: limits.answerTimeoutMs,
     shutdownSignal: shutdown.signal,
-    stallTimeoutMs: config.deliveryTimeoutMs,
+    stallTimeoutMs,
     fallback: (exchange) => {
       if (isGrpc(exchange.req)) answerUnimplemented(exchange);
       else void router.serve(exchange);
     },
   });
   const services = [WorkerControl, DataReader, Health, ...reflectionServices];
+  const about = { log, shutdown: shutdown.signal, jsonDepth: limits.jsonDepth, stalled };
   const onRequest = (req: ServerRequest, res: ServerResponse, expectsContinue: boolean): void =>
-    observer.serve(new Exchange(req, res, { log, shutdown: shutdown.signal, expectsContinue }), (exchange) =>
-      admission.serve(exchange, serve),
-    );
+    observer.serve(new Exchange(req, res, { ...about, expectsContinue }), (exchange) => {
+      const passed = requests.enter(exchange);
+      if (passed !== undefined) refuse(exchange, passed);
+      else if (namesTwoHosts(req.rawHeaders)) {
+        fail(exchange, httpError(400, "host", "is there more than once", { connection: "close" }));
+      } else admission.serve(exchange, serve);
+    });
 
-  const servers = new HttpServers({ ...config, onRequest });
+  const servers = new HttpServers({ ...config, connections, onRequest });
   const telemetry = await startTelemetry("gateway", health, config.telemetry, log, metrics);
   const routes = new RouteLabels(router.paths, services);
   const observer = new RequestObserver({ metrics: counts, tracer: telemetry.tracer, routes });

@@ -17,9 +17,14 @@ export interface ListenerOptions {
   /** Connections that have not shown what they speak by then are closed; in milliseconds. */
   readonly firstBytesTimeoutMs: number;
   readonly maxConnections: number;
+  /** Whether a connection may stay; one that may not has been dealt with. */
+  readonly admit: (socket: net.Socket) => boolean;
   /** Takes a connection over; the bytes that were looked at are back in it. */
   readonly accept: (socket: net.Socket, wire: Wire) => void;
 }
+
+/** Connections that are on their way out: refused, or displaced. */
+const refusedMeanwhile = 1000;
 
 /** One port for HTTP/1.1 and HTTP/2 without TLS: looks at the first bytes of every connection and hands it on. */
 export class Listener {
@@ -34,14 +39,15 @@ export class Listener {
       { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 },
       (socket) => this.#meet(socket, options),
     );
-    this.#server.maxConnections = options.maxConnections;
+    // Beyond what `admit` lets in, because it has to see who comes.
+    this.#server.maxConnections = options.maxConnections + refusedMeanwhile;
   }
 
   /** Resolves with the port; rejects with what the system says, EADDRINUSE for example. */
   async listen(port: number, host: string): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen(port, host, () => {
+      this.#server.listen({ port, host, backlog: 4096 }, () => {
         this.#server.off("error", reject);
         resolve();
       });
@@ -49,8 +55,12 @@ export class Listener {
     return (this.#server.address() as net.AddressInfo).port;
   }
 
-  #meet(socket: net.Socket, { firstBytesTimeoutMs, accept }: ListenerOptions): void {
+  #meet(socket: net.Socket, { firstBytesTimeoutMs, admit, accept }: ListenerOptions): void {
     this.#sockets.add(socket);
+    if (!admit(socket)) {
+      socket.once("close", () => this.#sockets.delete(socket));
+      return;
+    }
     let seen: Buffer = Buffer.alloc(0);
     const timer = setTimeout(() => socket.destroy(), firstBytesTimeoutMs);
     const leave = (): void => {

@@ -4,6 +4,7 @@ import { type Logger, silentLogger } from "@apispool/common/logger.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
 import type { GatewayConfig } from "../config.js";
 import { startGateway } from "../gateway.js";
+import { defaultLimits } from "../limits/settings.js";
 import type { Resolve } from "../reader-addresses.js";
 import { FakeIngestor, FakeReader } from "./fake-upstreams.js";
 
@@ -33,6 +34,7 @@ export class Harness {
         headersTimeoutMs: 10_000,
         maxBodyBytes: 1024 * 1024,
         maxConnections: 1000,
+        limits: defaultLimits,
         ...config,
       },
       log,
