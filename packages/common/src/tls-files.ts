@@ -42,7 +42,10 @@ export function readTlsFiles(files: TlsFiles): TlsMaterial {
   if (cert !== undefined) checkCertificates("cert", files.cert ?? "", cert);
   if (ca !== undefined) checkCertificates("ca", files.ca ?? "", ca);
   if (cert !== undefined && key !== undefined && !new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
-    throw new TlsFileError("key", `the key in ${files.key ?? ""} is not the one of the certificate in ${files.cert ?? ""}`);
+    throw new TlsFileError(
+      "key",
+      `the key in ${files.key ?? ""} is not the one of the certificate in ${files.cert ?? ""}`,
+    );
   }
   try {
     createSecureContext({ cert, key, ca });
@@ -70,7 +73,8 @@ export function tlsFilesFromEnv(
   };
   if (Object.values(files).every((file) => file === undefined)) return undefined;
   const needed = new Set<keyof TlsFiles>();
-  if (files.cert !== undefined || files.key !== undefined || files.passphrase !== undefined) needed.add("cert").add("key");
+  if (files.cert !== undefined || files.key !== undefined || files.passphrase !== undefined)
+    needed.add("cert").add("key");
   if (files.ca !== undefined && authority !== "alone") needed.add("cert").add("key");
   if (authority === "always") needed.add("cert").add("key").add("ca");
   const missing = [...needed].filter((which) => files[which] === undefined);
@@ -101,7 +105,10 @@ function pem(files: TlsFiles, which: keyof TlsFiles): string | undefined {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new TlsFileError(which, `${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? "unknown error"}`);
+    throw new TlsFileError(
+      which,
+      `${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? "unknown error"}`,
+    );
   }
 }
 

@@ -33,7 +33,13 @@ export class TestAuthority {
     const { names = "DNS:localhost,IP:127.0.0.1", usage = "serverAuth,clientAuth", days = 30, passphrase } = options;
     const extensions = [`subjectAltName=${names}`, `extendedKeyUsage=${usage}`, "basicConstraints=CA:FALSE"];
     const seal = passphrase === undefined ? ["-nodes"] : ["-passout", `pass:${passphrase}`];
-    return this.#certificate(name, name, days, extensions, ["-CA", this.ca, "-CAkey", join(this.dir, "ca.key"), ...seal]);
+    return this.#certificate(name, name, days, extensions, [
+      "-CA",
+      this.ca,
+      "-CAkey",
+      join(this.dir, "ca.key"),
+      ...seal,
+    ]);
   }
 
   file(name: string, content: string): string {

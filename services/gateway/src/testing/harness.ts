@@ -4,10 +4,11 @@ import type { IncomingMessage } from "node:http";
 import https from "node:https";
 import type { ConnectionOptions } from "node:tls";
 import { promisify } from "node:util";
-import { silentLogger } from "@apispool/common/logger.js";
+import { type Logger, silentLogger } from "@apispool/common/logger.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
 import type { GatewayConfig } from "../config.js";
 import { startGateway } from "../gateway.js";
+import { defaultLimits } from "../limits/settings.js";
 import type { Resolve } from "../reader-addresses.js";
 import { FakeIngestor, FakeReader } from "./fake-upstreams.js";
 
@@ -23,6 +24,7 @@ export class Harness {
   static async start(
     config: Partial<GatewayConfig> = {},
     resolve?: Resolve,
+    log: Logger = silentLogger,
     client: ConnectionOptions = {},
   ): Promise<Harness> {
     const harness = new Harness();
@@ -42,9 +44,10 @@ export class Harness {
         maxBodyBytes: 1024 * 1024,
         maxConnections: 1000,
         tls: undefined,
+        limits: defaultLimits,
         ...config,
       },
-      silentLogger,
+      log,
       resolve,
     );
     await eventually(async () => {

@@ -31,7 +31,11 @@ const postFetch = (contentType: string, reader: string, follow = false): Buffer 
 const wholeHttp1 = (received: Buffer): number | undefined => (isWholeChunked(received) ? received.length : undefined);
 
 /** Every way to fetch: what is sent, and how long the answer is once it is whole. */
-export const ways: [name: string, request: (reader: string) => string | Buffer, whole: (b: Buffer) => number | undefined][] = [
+export const ways: [
+  name: string,
+  request: (reader: string) => string | Buffer,
+  whole: (b: Buffer) => number | undefined,
+][] = [
   ["GET /data over HTTP/1.1", (reader) => http1Get(`/data?reader=${reader}`), wholeHttp1],
   [
     "GET /data over HTTP/1.1 with Connection: close",

@@ -32,7 +32,7 @@ describe("evidence of receipt over TLS", () => {
   });
   afterAll(() => authority.remove());
   const start = async (deliveryIdleMs: number): Promise<void> => {
-    harness = await Harness.start({ tls, deliveryIdleMs }, undefined, { ca: authority.caText });
+    harness = await Harness.start({ tls, deliveryIdleMs }, undefined, undefined, { ca: authority.caText });
     harness.reader.add(records(3));
   };
   afterEach(() => harness.stop());
@@ -45,19 +45,22 @@ describe("evidence of receipt over TLS", () => {
       const client = (reader: string, bytes?: number, maxVersion: "TLSv1.2" | "TLSv1.3" = "TLSv1.3"): TlsClient =>
         new TlsClient({ port: harness.port, request: request(reader), bytes, ALPNProtocols: [alpn], maxVersion });
 
-      it.each(["TLSv1.2", "TLSv1.3"] as const)("is acknowledged when it ends after the last byte, %s", async (version) => {
-        for (const how of ["dies", "says close_notify"]) {
-          const reader = `${how.slice(0, 4)}`;
-          const one = client(reader, undefined, version);
-          await one.until((received) => whole(received) !== undefined);
-          if (name === "gRPC") one.tls.write(pong(await one.until((r) => pong(r) !== undefined)) ?? "");
-          await settle(10);
-          if (how === "dies") one.die();
-          else one.tls.end(() => one.die());
-          await eventually(() => harness.reader.positionOf(reader) === 3);
-          await released(harness);
-        }
-      });
+      it.each(["TLSv1.2", "TLSv1.3"] as const)(
+        "is acknowledged when it ends after the last byte, %s",
+        async (version) => {
+          for (const how of ["dies", "says close_notify"]) {
+            const reader = `${how.slice(0, 4)}`;
+            const one = client(reader, undefined, version);
+            await one.until((received) => whole(received) !== undefined);
+            if (name === "gRPC") one.tls.write(pong(await one.until((r) => pong(r) !== undefined)) ?? "");
+            await settle(10);
+            if (how === "dies") one.die();
+            else one.tls.end(() => one.die());
+            await eventually(() => harness.reader.positionOf(reader) === 3);
+            await released(harness);
+          }
+        },
+      );
 
       it("loses nothing when it dies at any byte, at once or after a stall", async () => {
         const probe = client("r000", 100_000);
@@ -170,7 +173,11 @@ describe("evidence of receipt over TLS", () => {
 
     it.each(["", closing])("counts as lost when the client dies with bytes unread (%j)", async (headers) => {
       for (const last of ["dies", "close_notify"]) {
-        const client = new TlsClient({ port: harness.port, request: http1Get("/data?reader=late", headers), bytes: 30 });
+        const client = new TlsClient({
+          port: harness.port,
+          request: http1Get("/data?reader=late", headers),
+          bytes: 30,
+        });
         await client.full(isWholeChunked);
         await settle(250);
         if (last === "close_notify") client.tls.end();

@@ -1,6 +1,6 @@
-import { STATUS_CODES } from "node:http";
 import { constants } from "node:http2";
 import type net from "node:net";
+import { rawAnswer } from "../limits/refusal.js";
 import { httpError, problemOf } from "../problem.js";
 
 /** How long the other side may take to hear why it was refused, in milliseconds. */
@@ -11,16 +11,9 @@ export function refuseConnection(socket: net.Socket, wire: "http1" | "http2", st
   socket.on("error", () => {});
   // What it still sends is read, so that the end of the connection is no reset, which would take the answer away.
   socket.resume();
-  socket.end(wire === "http1" ? httpAnswer(status, why) : goodbye(why));
+  const { problem } = problemOf(httpError(status, "connection", why), "");
+  socket.end(wire === "http1" ? rawAnswer(status, problem) : goodbye(why));
   setTimeout(() => socket.destroy(), lingerMs).unref();
-}
-
-function httpAnswer(status: number, why: string): string {
-  const body = `${JSON.stringify(problemOf(httpError(status, "connection", why), "").problem)}\n`;
-  return (
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\ncontent-type: application/problem+json\r\n` +
-    `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
-  );
 }
 
 /** RFC 9113: an empty SETTINGS frame, as every connection begins, and GOAWAY with the reason as its debug data. */

@@ -73,7 +73,9 @@ export class TlsPort {
     if (clientCertificates === "none") return undefined;
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) {
-      return clientCertificates === "required" ? "a client certificate is required here, and none was shown" : undefined;
+      return clientCertificates === "required"
+        ? "a client certificate is required here, and none was shown"
+        : undefined;
     }
     if (socket.authorized) return undefined;
     // Node declares an Error; it is the code.
