@@ -1,4 +1,6 @@
 import type { EnvReader } from "@apispool/common/env.js";
+import { serviceTlsFromEnv } from "@apispool/common/service-tls.js";
+import type { TlsFiles } from "@apispool/common/tls-files.js";
 import { type TelemetrySettings, telemetrySettingsFromEnv } from "@apispool/common/telemetry-settings.js";
 import { type AccessSettings, accessSettingsFromEnv } from "./access/settings.js";
 import { type Limits, limitsFromEnv } from "./limits/settings.js";
@@ -31,6 +33,8 @@ export interface GatewayConfig {
   readonly maxConnections: number;
   /** TLS on the gateway's own port; undefined: cleartext. */
   readonly tls: TlsSettings | undefined;
+  /** The gateway's certificate towards the services, and the authority of theirs; undefined: cleartext. */
+  readonly serviceTls?: TlsFiles | undefined;
   /** Undefined: nobody is told of anything. */
   readonly telemetry?: TelemetrySettings;
   /** Who may do what; left out, everybody may do everything, as on loopback. */
@@ -59,5 +63,6 @@ export function gatewayConfigFromEnv(env: EnvReader): GatewayConfig {
     access: accessSettingsFromEnv(env, { host: env.string("HOST", "127.0.0.1"), tls: tls !== undefined }),
     limits: limitsFromEnv(env),
     tls,
+    serviceTls: serviceTlsFromEnv(env),
   };
 }

@@ -7,7 +7,6 @@ import { describeError } from "@apispool/common/errors.js";
 import { confirmWritten, http2Receipt } from "@apispool/common/receipt-http2.js";
 import type { Logger } from "@apispool/common/logger.js";
 import { isBlank } from "./envelope.js";
-import { type ClientCertificate, clientCertificateOf } from "./tls/client-certificate.js";
 import { defaultLimits } from "./limits/settings.js";
 import type { StalledAnswers } from "./limits/stalled.js";
 import { Http1Connection, type ReleasableReceipt } from "./receipt-http1.js";
@@ -121,11 +120,6 @@ export class Exchange {
   get confirmWritten(): (() => Promise<boolean>) | undefined {
     const { stream } = this;
     return stream === undefined ? undefined : async () => (await confirmWritten(stream)) === "received";
-  }
-
-  /** Who the client has proved to be by its certificate; undefined where it showed none. It has been verified. */
-  get clientCertificate(): ClientCertificate | undefined {
-    return clientCertificateOf(this.req.socket);
   }
 
   /** What will tell whether the client has the response; to be asked for before its last byte is written. */

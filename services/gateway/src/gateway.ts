@@ -8,6 +8,7 @@ import { HealthState } from "@apispool/common/health.js";
 import type { Logger } from "@apispool/common/logger.js";
 import { Metrics } from "@apispool/common/metrics.js";
 import { startTelemetry } from "@apispool/common/telemetry.js";
+import { WatchedTls } from "@apispool/common/watched-tls.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
 import { Code } from "@connectrpc/connect";
 import { Admission } from "./access/admission.js";
@@ -62,8 +63,13 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
   const controlLimit = access.controlLimit === undefined ? undefined : new RateLimiter(access.controlLimit);
   const guard = new Guard({ audit, controlLimit });
   const admission = new Admission({ settings: access, authenticator, audit });
-  const ingestor = connectTo(WorkerControl, { name: "ingestor", address: config.ingestorAddress });
-  const readers = new Readers({ places: config.readers, log, resolve });
+  const serviceTls = config.serviceTls && new WatchedTls(config.serviceTls, log);
+  const ingestor = connectTo(
+    WorkerControl,
+    { name: "ingestor", address: config.ingestorAddress },
+    serviceTls && { watched: serviceTls },
+  );
+  const readers = new Readers({ places: config.readers, log, resolve, tls: serviceTls });
   const direct: Upstreams = { ingestor, reader: readerUpstream(readers) };
   const upstreams = guard.upstreams(direct);
   const health = new HealthState([WorkerControl.typeName, DataReader.typeName]);
@@ -153,6 +159,7 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       authenticator?.stop();
       ingestor.close();
       await readers.stop();
+      serviceTls?.close();
       await telemetry.stop();
     },
   };

@@ -20,10 +20,12 @@ export interface Issued {
 
 /** A private certificate authority in a temporary folder, by the openssl of this machine. */
 export class TestAuthority {
-  readonly dir = mkdtempSync(join(tmpdir(), "apispool-ca-"));
-  readonly ca = join(this.dir, "ca.crt");
+  readonly dir: string;
+  readonly ca: string;
 
-  constructor(name = "Apispool tests") {
+  constructor(name = "Apispool tests", dir = mkdtempSync(join(tmpdir(), "apispool-ca-"))) {
+    this.dir = dir;
+    this.ca = join(dir, "ca.crt");
     const extensions = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"];
     this.#certificate("ca", name, 30, extensions);
   }

@@ -49,7 +49,7 @@ describe("evidence of receipt over TLS", () => {
         "is acknowledged when it ends after the last byte, %s",
         async (version) => {
           for (const how of ["dies", "says close_notify"]) {
-            const reader = `${how.slice(0, 4)}`;
+            const reader = how.slice(0, 4);
             const one = client(reader, undefined, version);
             await one.until((received) => whole(received) !== undefined);
             if (name === "gRPC") one.tls.write(pong(await one.until((r) => pong(r) !== undefined)) ?? "");
