@@ -31,7 +31,7 @@ export async function securedListeners(
     "ssl.truststore.location": authority.ca,
   };
   const username = "alice";
-  const password = "alice=secret,1";
+  const password = "alice-secret";
   const security = "org.apache.kafka.common.security";
   const scram = `${security}.scram.ScramLoginModule required;`;
   const [saslPort, mutualPort] = [await freePort(), await freePort()];
@@ -52,7 +52,7 @@ export async function securedListeners(
         },
         { name: "MUTUAL", protocol: "SSL", port: mutualPort, settings: { ...tls, "ssl.client.auth": "required" } },
       ],
-      scram: ["SCRAM-SHA-256", "SCRAM-SHA-512"].map((mechanism) => `${mechanism}=[name=${username},password="${password}"]`),
+      scram: ["SCRAM-SHA-256", "SCRAM-SHA-512"].map((mechanism) => `${mechanism}=[name=${username},password=${password}]`),
     },
     secured: {
       sasl: `127.0.0.1:${saslPort}`,
