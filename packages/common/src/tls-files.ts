@@ -126,12 +126,12 @@ function openKey(sealed: string, files: TlsFiles): string {
   try {
     const key = createPrivateKey({ key: sealed, ...(passphrase === undefined ? {} : { passphrase }) });
     return key.export({ type: "pkcs8", format: "pem" }).toString();
-  } catch (error) {
+  } catch {
     const file = files.key ?? "";
     if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(sealed)) {
       throw new TlsFileError("key", `${file} holds no private key (PEM, -----BEGIN PRIVATE KEY-----)`);
     }
-    if ((error as NodeJS.ErrnoException).code === "ERR_MISSING_PASSPHRASE") {
+    if (passphrase === undefined && sealed.includes("ENCRYPTED")) {
       throw new TlsFileError("key", `the key in ${file} has a passphrase, and no file with it is named`);
     }
     if (passphrase !== undefined) {

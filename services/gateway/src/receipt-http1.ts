@@ -21,6 +21,9 @@ export interface ReleasableReceipt extends Receipt {
 /** How long a client that was told of the end may go on before its connection is destroyed, in milliseconds. */
 const lingerMs = 5000;
 
+/** How long the last bytes of TLS may take to a client that has ended, in milliseconds. */
+const goodbyeMs = 50;
+
 /**
  * The evidence that an HTTP/1.1 client has a response. `finish` says only that the kernel has the bytes. After it:
  * the client's next request on the connection, or its FIN with no reset behind it, is evidence. A client that does
@@ -247,11 +250,10 @@ export class Http1Connection {
     this.#after(this.#awaited.size > 0 ? resetAfterFinMs(this.#socket) : 0, () => {
       this.#settleAwaited(wasReset(tcpOf(this.#socket)) ? "lost" : "received");
       this.#ended = true;
-      this.#socket.once("finish", () => {
-        if (tcpOf(this.#socket) !== this.#socket) this.#socket.destroy();
-      });
       this.#reallyEnd();
-      this.#after(lingerMs, () => this.#socket.destroy());
+      // Over TLS its end is known already, and nothing is read that would tell of another.
+      const known = tcpOf(this.#socket) !== this.#socket;
+      this.#after(known ? goodbyeMs : lingerMs, () => this.#socket.destroy());
     });
   }
 

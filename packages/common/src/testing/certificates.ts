@@ -7,8 +7,8 @@ export interface IssueOptions {
   /** What the certificate is for: localhost and 127.0.0.1 unless given. */
   readonly names?: string;
   readonly usage?: "serverAuth" | "clientAuth" | "serverAuth,clientAuth";
-  /** 0: it has expired by the time it is used. */
-  readonly days?: number;
+  /** It was valid until yesterday. */
+  readonly expired?: boolean;
   readonly passphrase?: string;
 }
 
@@ -32,7 +32,7 @@ export class TestAuthority {
 
   /** A certificate with the common name `name`, in `<name>.crt` and `<name>.key`. */
   issue(name: string, options: IssueOptions = {}): Issued {
-    const { names = "DNS:localhost,IP:127.0.0.1", usage = "serverAuth,clientAuth", days = 30, passphrase } = options;
+    const { names = "DNS:localhost,IP:127.0.0.1", usage = "serverAuth,clientAuth", expired = false, passphrase } = options;
     const extensions = [`subjectAltName=${names}`, `extendedKeyUsage=${usage}`, "basicConstraints=CA:FALSE"];
     const seal = passphrase === undefined ? ["-nodes"] : ["-passout", `pass:${passphrase}`];
     return this.#certificate(name, name, days, extensions, [

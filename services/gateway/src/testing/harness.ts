@@ -29,6 +29,8 @@ export class Harness {
   ): Promise<Harness> {
     const harness = new Harness();
     harness.#secure = config.tls !== undefined;
+    harness.reader.tls = config.serviceTls;
+    harness.ingestor.tls = config.serviceTls;
     const [readerAddress, ingestorAddress] = await Promise.all([harness.reader.start(), harness.ingestor.start()]);
     harness.gateway = await startGateway(
       {
