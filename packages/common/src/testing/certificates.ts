@@ -35,13 +35,13 @@ export class TestAuthority {
     const { names = "DNS:localhost,IP:127.0.0.1", usage = "serverAuth,clientAuth", expired = false, passphrase } = options;
     const extensions = [`subjectAltName=${names}`, `extendedKeyUsage=${usage}`, "basicConstraints=CA:FALSE"];
     const seal = passphrase === undefined ? ["-nodes"] : ["-passout", `pass:${passphrase}`];
-    return this.#certificate(name, name, days, extensions, [
-      "-CA",
-      this.ca,
-      "-CAkey",
-      join(this.dir, "ca.key"),
-      ...seal,
-    ]);
+    const by = ["-CA", this.ca, "-CAkey", join(this.dir, "ca.key")];
+    const issued = this.#certificate(name, name, 30, extensions, [...by, ...seal]);
+    if (expired) {
+      const times = ["-in", issued.cert, "-days", "-1", "-out", issued.cert];
+      execFileSync("openssl", ["x509", ...by, ...times], { stdio: "pipe" });
+    }
+    return issued;
   }
 
   file(name: string, content: string): string {
