@@ -28,12 +28,15 @@ export class Http2End {
   private constructor(session: Http2Session) {
     // What a session calls its socket is a proxy that throws once the session is over; `once` gives the real one,
     // which can still be asked then.
-    const socket = session.socket.once("end", () => {
+    const socket = session.socket.once("end", () => ended());
+    const ended = (): void => {
       for (const watcher of this.#watchers) watcher.fin();
       if (this.#watchers.size === 0) return;
       socket.allowHalfOpen = true;
       untilTcpEnd(socket, { fin, reset: () => over(false), open: () => over(true) });
-    });
+    };
+    // It may have come before anybody asked.
+    if (socket.readableEnded) setImmediate(ended);
     const tcp = tcpOf(socket);
     const over = (inOrder: boolean): void => {
       this.#over(inOrder);

@@ -101,7 +101,7 @@ export class Http1Connection {
       this.#clientEnds = true;
       if (!this.#ended) this.#clearTimer();
       untilTcpEnd(socket, {
-        fin: () => this.#onClientEnd(),
+        fin: () => this.#onceWritten(() => this.#onClientEnd()),
         reset: () => this.#onReset(),
         // It has said goodbye in order, and waits for ours. Where we have ended, too, TCP's end is what it was asked for.
         open: () => {
@@ -224,6 +224,16 @@ export class Http1Connection {
     if (tcp !== this.#socket && this.#awaited.size > 0 && !this.#endTellsLength) tcp.end();
     else this.#reallyEnd();
     this.#after(this.#awaited.size > 0 ? this.#limits.deliveryTimeoutMs : lingerMs, () => this.#socket.destroy());
+  }
+
+  /**
+   * Of what TLS has given to the kernel Node tells a turn later than of cleartext; a client that is quick has had it and ended
+   * before that.
+   */
+  #onceWritten(act: () => void, looks = 4): void {
+    const ended = [...this.#unfinished.keys()].every((res) => res.writableEnded);
+    if (tcpOf(this.#socket) === this.#socket || this.#active === 0 || !ended || looks === 0) act();
+    else setTimeout(() => this.#onceWritten(act, looks - 1), resetAfterFinMs(this.#socket));
   }
 
   /** Over TLS: the client has ended its side in order, and then reset the connection, with bytes unread. */

@@ -47,8 +47,11 @@ export class TlsPort {
 
   /** A connection that has shown by its first bytes what it speaks. */
   take(socket: net.Socket, wire: Wire): void {
-    if (wire === "tls") this.#server.emit("connection", socket);
-    else refuseConnection(socket, wire, 400, "this port speaks TLS; use https:// (gRPC: TLS credentials)");
+    if (wire === "tls") {
+      // Who ends within the handshake has ended.
+      socket.allowHalfOpen = false;
+      this.#server.emit("connection", socket);
+    } else refuseConnection(socket, wire, 400, "this port speaks TLS; use https:// (gRPC: TLS credentials)");
   }
 
   close(): void {
@@ -58,6 +61,7 @@ export class TlsPort {
   #met(socket: tls.TLSSocket): void {
     const { accept, log } = this.#options;
     socket.on("error", () => {});
+    socket.allowHalfOpen = true;
     const wire = socket.alpnProtocol === "h2" ? "http2" : "http1";
     const problem = this.#problemOf(socket);
     if (problem === undefined) {
