@@ -54,7 +54,10 @@ export async function startLocalKafka(options: LocalKafkaOptions): Promise<Local
 
   await mkdir(dir, { recursive: true });
   const port = await preferPort(options.port, "Kafka", say);
-  await writeFile(join(dir, "server.properties"), serverProperties({ broker: port, controller: await freePort() }, options.extra?.listeners));
+  await writeFile(
+    join(dir, "server.properties"),
+    serverProperties({ broker: port, controller: await freePort() }, options.extra?.listeners),
+  );
   await writeFile(join(dir, "log4j2.properties"), log4jProperties);
   const jvm = (heap: string, mainClass: string, ...args: string[]): string[] => [
     heap,

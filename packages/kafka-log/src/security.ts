@@ -30,7 +30,8 @@ export function kafkaSecurityFromEnv(env: EnvReader): KafkaSecurity {
   };
   const files = tlsFilesFromEnv(env, variables, "alone");
   const tls = env.boolean("KAFKA_TLS", files !== undefined);
-  if (!tls && files !== undefined) env.problem("KAFKA_TLS", "is false, and there are files for it; unset one or the other");
+  if (!tls && files !== undefined)
+    env.problem("KAFKA_TLS", "is false, and there are files for it; unset one or the other");
   return { tls: tls ? (files ?? {}) : undefined, sasl: saslFromEnv(env) };
 }
 

@@ -52,7 +52,9 @@ export async function securedListeners(
         },
         { name: "MUTUAL", protocol: "SSL", port: mutualPort, settings: { ...tls, "ssl.client.auth": "required" } },
       ],
-      scram: ["SCRAM-SHA-256", "SCRAM-SHA-512"].map((mechanism) => `${mechanism}=[name=${username},password=${password}]`),
+      scram: ["SCRAM-SHA-256", "SCRAM-SHA-512"].map(
+        (mechanism) => `${mechanism}=[name=${username},password=${password}]`,
+      ),
     },
     secured: {
       sasl: `127.0.0.1:${saslPort}`,

@@ -32,7 +32,12 @@ export class TestAuthority {
 
   /** A certificate with the common name `name`, in `<name>.crt` and `<name>.key`. */
   issue(name: string, options: IssueOptions = {}): Issued {
-    const { names = "DNS:localhost,IP:127.0.0.1", usage = "serverAuth,clientAuth", expired = false, passphrase } = options;
+    const {
+      names = "DNS:localhost,IP:127.0.0.1",
+      usage = "serverAuth,clientAuth",
+      expired = false,
+      passphrase,
+    } = options;
     const extensions = [`subjectAltName=${names}`, `extendedKeyUsage=${usage}`, "basicConstraints=CA:FALSE"];
     const seal = passphrase === undefined ? ["-nodes"] : ["-passout", `pass:${passphrase}`];
     const by = ["-CA", this.ca, "-CAkey", join(this.dir, "ca.key")];

@@ -114,7 +114,7 @@ describe("a port that speaks TLS", () => {
     const found = await new Promise<string | undefined>((resolve) => {
       const call = ["-cacert", authority.ca, `127.0.0.1:${harness.port}`, "grpc.health.v1.Health/Check"];
       execFile("grpcurl", call, (error, stdout) =>
-        resolve((error as NodeJS.ErrnoException | null)?.code === "ENOENT" ? undefined : stdout + String(error ?? "")),
+        resolve((error as NodeJS.ErrnoException | null)?.code === "ENOENT" ? undefined : stdout + (error?.message ?? "")),
       );
     });
     if (found !== undefined) expect(found).toContain("SERVING");
@@ -229,7 +229,9 @@ describe("certificates in files", () => {
     expect(settings({ ...env, TLS_KEY_PASSPHRASE_FILE: passphrase })).toMatchObject({ clientCertificates: "none" });
     expect(() => settings(env)).toThrow(/TLS_KEY_FILE: the key in .* has a passphrase/);
     const wrong = authority.file("wrong", "open barley");
-    expect(() => settings({ ...env, TLS_KEY_PASSPHRASE_FILE: wrong })).toThrow(/TLS_KEY_PASSPHRASE_FILE: .* does not open/);
+    expect(() => settings({ ...env, TLS_KEY_PASSPHRASE_FILE: wrong })).toThrow(
+      /TLS_KEY_PASSPHRASE_FILE: .* does not open/,
+    );
   });
 
   it("are looked at before anything starts", () => {
@@ -237,10 +239,14 @@ describe("certificates in files", () => {
     expect(settings({})).toBeUndefined();
     expect(() => settings({ TLS_CERT_FILE: cert })).toThrow("TLS_KEY_FILE: must be set where TLS_CERT_FILE is");
     expect(() => settings({ TLS_CERT_FILE: key, TLS_KEY_FILE: key })).toThrow("TLS_CERT_FILE: ");
-    expect(() => settings({ TLS_CERT_FILE: cert, TLS_KEY_FILE: cert })).toThrow(/TLS_KEY_FILE: .* holds no private key/);
+    expect(() => settings({ TLS_CERT_FILE: cert, TLS_KEY_FILE: cert })).toThrow(
+      /TLS_KEY_FILE: .* holds no private key/,
+    );
     const required = { TLS_CERT_FILE: cert, TLS_KEY_FILE: key, TLS_CLIENT_CERTIFICATES: "required" };
     expect(() => settings(required)).toThrow("TLS_CLIENT_CERTIFICATES: ");
-    expect(settings({ ...required, TLS_CLIENT_CA_FILE: authority.ca })).toMatchObject({ clientCertificates: "required" });
+    expect(settings({ ...required, TLS_CLIENT_CA_FILE: authority.ca })).toMatchObject({
+      clientCertificates: "required",
+    });
   });
 });
 

@@ -57,7 +57,15 @@ export function loadIngestorConfig(env: EnvReader, files: ConfigFiles = realFile
   const telemetry = telemetrySettingsFromEnv(env, "127.0.0.1:9465");
   const traceUpstream = env.boolean("TRACE_UPSTREAM", false);
   const kafka = kafkaSettings(env, config?.kafka);
-  return { address, kafka, sources: config?.sources ?? [], file, telemetry, traceUpstream, serviceTls: serviceTlsFromEnv(env) };
+  return {
+    address,
+    kafka,
+    sources: config?.sources ?? [],
+    file,
+    telemetry,
+    traceUpstream,
+    serviceTls: serviceTlsFromEnv(env),
+  };
 }
 
 /** Checks a file's text without starting anything; `problems` is empty where it is right. */
