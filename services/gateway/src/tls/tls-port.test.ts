@@ -114,7 +114,9 @@ describe("a port that speaks TLS", () => {
     const found = await new Promise<string | undefined>((resolve) => {
       const call = ["-cacert", authority.ca, `127.0.0.1:${harness.port}`, "grpc.health.v1.Health/Check"];
       execFile("grpcurl", call, (error, stdout) =>
-        resolve((error as NodeJS.ErrnoException | null)?.code === "ENOENT" ? undefined : stdout + (error?.message ?? "")),
+        resolve(
+          (error as NodeJS.ErrnoException | null)?.code === "ENOENT" ? undefined : stdout + (error?.message ?? ""),
+        ),
       );
     });
     if (found !== undefined) expect(found).toContain("SERVING");
