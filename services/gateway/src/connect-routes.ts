@@ -16,7 +16,7 @@ import { Health } from "@apispool/contracts/health/v1/health_pb.js";
 import { isAbort, toConnectError } from "@apispool/common/errors.js";
 import { type HealthState, healthService } from "@apispool/common/health.js";
 import { reflectionService, reflectionServices } from "@apispool/common/reflection.js";
-import type { Delivery, Recipient } from "./delivery.js";
+import type { Fetching, Recipient } from "./delivery.js";
 import { connectAdapter } from "./connect-adapter.js";
 import type { Exchange } from "./exchange.js";
 import type { Upstreams } from "./upstream.js";
@@ -25,6 +25,7 @@ import { fromUpstream, reasonOfAbort } from "./upstream-error.js";
 /** How calls are served, whatever they are. */
 export interface CallOptions {
   readonly maxBodyBytes: number;
+  readonly jsonDepth: number;
   readonly shutdownSignal: AbortSignal;
   /** How long a client may take no byte of an answer, in milliseconds. */
   readonly stallTimeoutMs: number;
@@ -36,8 +37,10 @@ export interface CallOptions {
 
 export interface ConnectOptions extends CallOptions {
   readonly upstreams: Upstreams;
-  readonly delivery: Delivery;
+  readonly delivery: Fetching;
   readonly health: HealthState;
+  /** How long a service may take over its answer where the client has set no deadline, in milliseconds. */
+  readonly answerTimeoutMs: number;
 }
 
 const exchangeKey = createContextKey<Exchange | undefined>(undefined);
@@ -76,6 +79,7 @@ export function callRoutes(
       return createContextValues().set(exchangeKey, exchange);
     },
     stallTimeoutMs: options.stallTimeoutMs,
+    bodyLimits: { maxBytes: options.maxBodyBytes, jsonDepth: options.jsonDepth },
     fallback: options.fallback,
   });
 }
@@ -90,8 +94,8 @@ function exchangeIn({ values }: HandlerContext): Exchange {
 }
 
 /** What a call upstream takes over from the call that it serves. */
-function handOn(context: HandlerContext) {
-  const timeoutMs = context.timeoutMs();
+function handOn(context: HandlerContext, answerTimeoutMs?: number) {
+  const timeoutMs = context.timeoutMs() ?? answerTimeoutMs;
   return {
     signal: context.signal,
     headers: { "x-request-id": exchangeIn(context).requestId },
@@ -99,13 +103,13 @@ function handOn(context: HandlerContext) {
   };
 }
 
-function workerControl(router: ConnectRouter, { upstreams: { ingestor } }: ConnectOptions): void {
+function workerControl(router: ConnectRouter, { upstreams: { ingestor }, answerTimeoutMs }: ConnectOptions): void {
   const { client } = ingestor;
   router.service(WorkerControl, {
-    start: (request, context) => unary(client.start(request, handOn(context)), context),
-    stop: (request, context) => unary(client.stop(request, handOn(context)), context),
-    getStatus: (request, context) => unary(client.getStatus(request, handOn(context)), context),
-    trySource: (request, context) => unary(client.trySource(request, handOn(context)), context),
+    start: (request, context) => unary(client.start(request, handOn(context, answerTimeoutMs)), context),
+    stop: (request, context) => unary(client.stop(request, handOn(context, answerTimeoutMs)), context),
+    getStatus: (request, context) => unary(client.getStatus(request, handOn(context, answerTimeoutMs)), context),
+    trySource: (request, context) => unary(client.trySource(request, handOn(context, answerTimeoutMs)), context),
   });
   router.rpc(WorkerControl.method.watchStatus, async function* watchStatus(request, context) {
     try {
@@ -126,15 +130,16 @@ function workerControl(router: ConnectRouter, { upstreams: { ingestor } }: Conne
 /** Stands for a message that is forwarded as it came. */
 const blank = create(FetchUnreadResponseSchema);
 
-function dataReader(router: ConnectRouter, { upstreams: { reader }, delivery }: ConnectOptions): void {
+function dataReader(router: ConnectRouter, { upstreams: { reader }, delivery, answerTimeoutMs }: ConnectOptions): void {
   const { client } = reader;
   router.service(DataReader, {
-    acknowledge: (request, context) => unary(client.acknowledge(request, handOn(context)), context),
-    seek: (request, context) => unary(client.seek(request, handOn(context)), context),
-    getReader: (request, context) => unary(client.getReader(request, handOn(context)), context),
-    listReaders: (request, context) => unary(client.listReaders(request, handOn(context)), context),
-    deleteReader: (request, context) => unary(client.deleteReader(request, handOn(context)), context),
-    listDeadLetters: (request, context) => unary(client.listDeadLetters(request, handOn(context)), context),
+    acknowledge: (request, context) => unary(client.acknowledge(request, handOn(context, answerTimeoutMs)), context),
+    seek: (request, context) => unary(client.seek(request, handOn(context, answerTimeoutMs)), context),
+    getReader: (request, context) => unary(client.getReader(request, handOn(context, answerTimeoutMs)), context),
+    listReaders: (request, context) => unary(client.listReaders(request, handOn(context, answerTimeoutMs)), context),
+    deleteReader: (request, context) => unary(client.deleteReader(request, handOn(context, answerTimeoutMs)), context),
+    listDeadLetters: (request, context) =>
+      unary(client.listDeadLetters(request, handOn(context, answerTimeoutMs)), context),
   });
   router.rpc(DataReader.method.fetchUnread, async function* fetchUnread(request, context) {
     const exchange = exchangeIn(context);
@@ -178,6 +183,11 @@ function isClientReset({ code, rawMessage, isWireError }: ConnectError): boolean
 const borders: Interceptor = (next) => async (request) => {
   const exchange = request.contextValues.get(exchangeKey);
   const guard = (error: unknown): ConnectError => {
+    const safe = guarding(error);
+    if (exchange !== undefined) exchange.rpcCode = safe.code;
+    return safe;
+  };
+  const guarding = (error: unknown): ConnectError => {
     if (isAbort(error) && request.signal.aborted) return reasonOfAbort(request.signal);
     const safe = toConnectError(error);
     if (isClientReset(safe)) return new ConnectError("the client went away", Code.Canceled, undefined, undefined, safe);

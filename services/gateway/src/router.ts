@@ -27,6 +27,11 @@ export class Router {
     this.#routes = new Map(Object.entries(routes).map(([path, methods]) => [path, new Map(Object.entries(methods))]));
   }
 
+  /** Every path that there is. */
+  get paths(): readonly string[] {
+    return [...this.#routes.keys()];
+  }
+
   /** Never rejects. */
   async serve(exchange: Exchange): Promise<void> {
     try {
@@ -148,7 +153,8 @@ export function noteFailure({ log }: Exchange, { status }: Problem, error: Conne
   } else if (status >= 500 && status !== 503) log.warn(describeError(error));
 }
 
-function send(
+/** Sends a whole answer. What is left of the request is thrown away. */
+export function send(
   exchange: Exchange,
   status: number,
   contentType: string,

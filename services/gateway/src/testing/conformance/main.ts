@@ -7,6 +7,9 @@ import { silentLogger } from "@apispool/common/logger.js";
 import { callRoutes } from "../../connect-routes.js";
 import { Exchange } from "../../exchange.js";
 import { HttpServers } from "../../http-servers.js";
+import { Connections } from "../../limits/connections.js";
+import { defaultLimits } from "../../limits/settings.js";
+import { StalledAnswers } from "../../limits/stalled.js";
 import { httpError } from "../../problem.js";
 import { fail } from "../../router.js";
 import { conformanceService } from "./service.js";
@@ -29,6 +32,7 @@ const shutdown = new AbortController();
 const serve = callRoutes(
   {
     maxBodyBytes: asked.messageReceiveLimit === 0 ? 64 * 1024 * 1024 : asked.messageReceiveLimit,
+    jsonDepth: 100,
     shutdownSignal: shutdown.signal,
     stallTimeoutMs: 30_000,
     registry,
@@ -36,14 +40,18 @@ const serve = callRoutes(
   },
   (router) => conformanceService(router, registry),
 );
+const limits = defaultLimits;
+const stalled = new StalledAnswers(limits.stalledBytes);
 const servers = new HttpServers({
+  limits,
+  connections: new Connections({ ...limits, maxConnections: 10_000 }),
   deliveryIdleMs: 1000,
   idleTimeoutMs: 65_000,
   deliveryTimeoutMs: 30_000,
   headersTimeoutMs: 10_000,
   maxConnections: 10_000,
   onRequest: (req, res, expectsContinue) =>
-    serve(new Exchange(req, res, { log: silentLogger, shutdown: shutdown.signal, expectsContinue })),
+    serve(new Exchange(req, res, { log: silentLogger, shutdown: shutdown.signal, jsonDepth: 100, stalled, expectsContinue })),
 });
 const port = await servers.listen(0, "127.0.0.1");
 const said = schema("ServerCompatResponse");
