@@ -51,7 +51,15 @@ const servers = new HttpServers({
   headersTimeoutMs: 10_000,
   maxConnections: 10_000,
   onRequest: (req, res, expectsContinue) =>
-    serve(new Exchange(req, res, { log: silentLogger, shutdown: shutdown.signal, jsonDepth: 100, stalled, expectsContinue })),
+    serve(
+      new Exchange(req, res, {
+        log: silentLogger,
+        shutdown: shutdown.signal,
+        jsonDepth: 100,
+        stalled,
+        expectsContinue,
+      }),
+    ),
 });
 const port = await servers.listen(0, "127.0.0.1");
 const said = schema("ServerCompatResponse");

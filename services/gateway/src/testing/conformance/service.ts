@@ -21,7 +21,10 @@ interface WantedAnswer {
   readonly responseDelayMs: number;
 }
 interface WantedOne extends WantedAnswer {
-  readonly response: { case: "responseData"; value: Uint8Array } | { case: "error"; value: WantedError } | { case: undefined };
+  readonly response:
+    | { case: "responseData"; value: Uint8Array }
+    | { case: "error"; value: WantedError }
+    | { case: undefined };
 }
 interface WantedMany extends WantedAnswer {
   readonly responseData: readonly Uint8Array[];
@@ -68,7 +71,9 @@ export function conformanceService(router: ConnectRouter, registry: Registry): v
     await sleep(wanted?.responseDelayMs ?? 0);
     const requestInfo = infoOf(context, requests);
     if (wanted?.response.case === "error") throw errorOf(wanted.response.value, requestInfo);
-    return { payload: { requestInfo, ...(wanted?.response.case === "responseData" ? { data: wanted.response.value } : {}) } };
+    return {
+      payload: { requestInfo, ...(wanted?.response.case === "responseData" ? { data: wanted.response.value } : {}) },
+    };
   };
   const unary = async (request: Request<WantedOne>, context: HandlerContext) =>
     answerOne(request.responseDefinition, context, [request]);
@@ -117,15 +122,18 @@ export function conformanceService(router: ConnectRouter, registry: Registry): v
         yield await next(info);
         seen = [];
       }
-      while (given < (wanted?.responseData.length ?? 0)) yield await next(given === 0 ? infoOf(context, seen) : undefined);
+      while (given < (wanted?.responseData.length ?? 0))
+        yield await next(given === 0 ? infoOf(context, seen) : undefined);
       if (wanted?.error !== undefined) throw errorOf(wanted.error, given === 0 ? infoOf(context, seen) : undefined);
     },
   } as never);
 }
 
 function begin(wanted: WantedAnswer | undefined, { responseHeader, responseTrailer }: HandlerContext): void {
-  for (const { name, value } of wanted?.responseHeaders ?? []) for (const one of value) responseHeader.append(name, one);
-  for (const { name, value } of wanted?.responseTrailers ?? []) for (const one of value) responseTrailer.append(name, one);
+  for (const { name, value } of wanted?.responseHeaders ?? [])
+    for (const one of value) responseHeader.append(name, one);
+  for (const { name, value } of wanted?.responseTrailers ?? [])
+    for (const one of value) responseTrailer.append(name, one);
 }
 
 function headersOf(headers: Headers): Header[] {
