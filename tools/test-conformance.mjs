@@ -46,11 +46,16 @@ const server = join(root, "services/gateway/dist/testing/conformance/main.js");
 const { status } = spawnSync(
   program,
   [
-    ...["--mode", "server", "--conf", join(root, "tools/conformance/features.yaml")],
-    ...["--known-failing", `@${join(root, "tools/conformance/known-failing.txt")}`],
-    ...["--max-servers", "2", "--parallel", "4"],
+    "--mode=server",
+    `--conf=${join(root, "tools/conformance/features.yaml")}`,
+    `--known-failing=@${join(root, "tools/conformance/known-failing.txt")}`,
+    "--max-servers=2",
+    "--parallel=4",
     ...process.argv.slice(2),
-    ...["--", "node", server, descriptors],
+    "--",
+    "node",
+    server,
+    descriptors,
   ],
   { env, stdio: "inherit" },
 );

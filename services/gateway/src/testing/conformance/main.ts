@@ -63,7 +63,7 @@ const servers = new HttpServers({
 });
 const port = await servers.listen(0, "127.0.0.1");
 const said = schema("ServerCompatResponse");
-const answer = toBinary(said, create(said, { host: "127.0.0.1", port } as never));
+const answer = toBinary(said, create(said, { host: "127.0.0.1", port }));
 const length = Buffer.alloc(LENGTH_BYTES);
 length.writeUInt32BE(answer.length);
 process.stdout.write(Buffer.concat([length, answer]));

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DescMessage, DescService, Registry } from "@bufbuild/protobuf";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import { type Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 
 const PACKAGE = "connectrpc.conformance.v1";
 
@@ -11,7 +11,7 @@ interface Header {
   readonly value: readonly string[];
 }
 interface WantedError {
-  readonly code: number;
+  readonly code: Code;
   readonly message?: string;
   readonly details: readonly Any[];
 }
@@ -57,9 +57,9 @@ export function conformanceService(router: ConnectRouter, registry: Registry): v
     };
   };
   const errorOf = ({ code, message: text, details }: WantedError, info?: Record<string, unknown>): ConnectError => {
-    const error = new ConnectError(text ?? "", code as Code);
+    const error = new ConnectError(text ?? "", code);
     error.details = details.map(({ typeUrl, value }) => ({ type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1), value }));
-    if (info !== undefined) error.details.push({ desc: infoSchema, value: info } as never);
+    if (info !== undefined) error.details.push({ desc: infoSchema, value: info });
     return error;
   };
   const answerOne = async (
