@@ -1,8 +1,8 @@
-import type { ConnectRouter, ContextValues } from "@connectrpc/connect";
+import { Code, ConnectError, type ConnectRouter, type ContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import { describeError } from "@apispool/common/errors.js";
-import type { Exchange } from "./exchange.js";
+import type { Exchange, ServerRequest } from "./exchange.js";
 import { type BodyLimits, limitedBody } from "./limits/request-body.js";
 import { httpError } from "./problem.js";
 import { cutOff, fail } from "./router.js";
@@ -31,17 +31,42 @@ export function connectAdapter(options: AdapterOptions): (exchange: Exchange) =>
       options.fallback(exchange);
       return;
     }
+    const body = bodyOf(req);
     let request: UniversalServerRequest;
     try {
-      request = universalRequestFromNodeRequest(req, res, undefined, options.contextValuesOf(exchange));
+      request = { ...universalRequestFromNodeRequest(req, res, undefined, options.contextValuesOf(exchange)), body };
     } catch (error) {
       // Connect makes a URL of the host.
       exchange.log.debug({ err: describeError(error) }, "request without a usable host");
       fail(exchange, httpError(400, "host", "is missing or no host name", { connection: "close" }));
       return;
     }
-    void answer(exchange, handler, limitedRequest(request, options), options.stallTimeoutMs);
+    void answer(exchange, handler, limitedRequest(request, options), options.stallTimeoutMs).then(() =>
+      leave(req, body),
+    );
   };
+}
+
+/**
+ * A request's body. Not as Connect reads it: whoever stops reading that destroys it, and over HTTP/1.1 nothing more is read from its
+ * connection then. Throws CANCELLED where the client goes before it has sent all.
+ */
+async function* bodyOf(req: ServerRequest): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* req.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw new ConnectError("the client went away", Code.Canceled, undefined, undefined, error);
+  }
+}
+
+/** Throws away what of a request is still coming in: the client's next one may stand behind it. REQUEST_TIMEOUT bounds it. */
+async function leave(req: ServerRequest, body: AsyncIterator<unknown>): Promise<void> {
+  try {
+    await body.return?.();
+  } catch {
+    // The client went away while it was sending.
+  }
+  if (!req.complete) req.resume();
 }
 
 /** The request with a body that keeps the limits, and is not compressed any more. */

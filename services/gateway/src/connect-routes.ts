@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { type Registry, create } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -22,25 +22,45 @@ import type { Exchange } from "./exchange.js";
 import type { Upstreams } from "./upstream.js";
 import { fromUpstream, reasonOfAbort } from "./upstream-error.js";
 
-export interface ConnectOptions {
-  readonly upstreams: Upstreams;
-  readonly delivery: Fetching;
-  readonly health: HealthState;
+/** How calls are served, whatever they are. */
+export interface CallOptions {
   readonly maxBodyBytes: number;
   readonly jsonDepth: number;
-  /** How long a service may take over its answer where the client has set no deadline, in milliseconds. */
-  readonly answerTimeoutMs: number;
   readonly shutdownSignal: AbortSignal;
   /** How long a client may take no byte of an answer, in milliseconds. */
   readonly stallTimeoutMs: number;
   /** Takes every path that is no method of a service. */
   readonly fallback: (exchange: Exchange) => void;
+  /** Types that JSON's google.protobuf.Any may hold; those of errors' details it knows without. */
+  readonly registry?: Registry | undefined;
+}
+
+export interface ConnectOptions extends CallOptions {
+  readonly upstreams: Upstreams;
+  readonly delivery: Fetching;
+  readonly health: HealthState;
+  /** How long a service may take over its answer where the client has set no deadline, in milliseconds. */
+  readonly answerTimeoutMs: number;
 }
 
 const exchangeKey = createContextKey<Exchange | undefined>(undefined);
 
 /** Every service over gRPC, gRPC-Web and Connect; both of the services behind the gateway by handing the calls on. */
 export function connectRoutes(options: ConnectOptions): (exchange: Exchange) => void {
+  return callRoutes(options, (router) => {
+    workerControl(router, options);
+    dataReader(router, options);
+    router.service(Health, healthService(options.health));
+    const reflection = reflectionService([WorkerControl, DataReader, Health, ...reflectionServices]);
+    for (const service of reflectionServices) router.service(service, reflection);
+  });
+}
+
+/** What `register` puts on the router over gRPC, gRPC-Web and Connect: the set-up that the conformance suite is run against. */
+export function callRoutes(
+  options: CallOptions,
+  register: (router: ConnectRouter) => void,
+): (exchange: Exchange) => void {
   const router = createConnectRouter({
     readMaxBytes: options.maxBodyBytes,
     maxTimeoutMs: endless,
@@ -49,12 +69,9 @@ export function connectRoutes(options: ConnectOptions): (exchange: Exchange) => 
     compressMinBytes: 0xffffffff,
     shutdownSignal: options.shutdownSignal,
     interceptors: [borders],
+    ...(options.registry === undefined ? {} : { jsonOptions: { registry: options.registry } }),
   });
-  workerControl(router, options);
-  dataReader(router, options);
-  router.service(Health, healthService(options.health));
-  const reflection = reflectionService([WorkerControl, DataReader, Health, ...reflectionServices]);
-  for (const service of reflectionServices) router.service(service, reflection);
+  register(router);
   return connectAdapter({
     router,
     contextValuesOf: (exchange) => {
