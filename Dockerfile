@@ -6,7 +6,7 @@ WORKDIR /app
 COPY . .
 # Without install scripts: they bring a Node for machines that have an old one, and tools that the build does not use.
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
-RUN node node_modules/typescript/bin/tsc -b && node tools/kernels.mjs && node tools/build-console.mjs
+RUN node node_modules/typescript/bin/tsc -b && node tools/kernels.mjs && node tools/build-console.mjs && node tools/build-docs.mjs
 
 # The one service with what it needs: its own packages, theirs, and nothing for development.
 FROM build AS service

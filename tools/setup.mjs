@@ -141,6 +141,8 @@ export async function build() {
   if (kernelsCode !== 0) throw new StepFailed("the build of what is WebAssembly (asc)", kernelsCode);
   const bundled = await run(pinnedNode(), [join(root, "tools", "build-console.mjs")]);
   if (bundled !== 0) throw new StepFailed("the build of the console", bundled);
+  const docs = await run(pinnedNode(), [join(root, "tools", "build-docs.mjs")]);
+  if (docs !== 0) throw new StepFailed("the build of /docs", docs);
 }
 
 /** Otherwise jest would go on running tests whose source was deleted. */
@@ -149,7 +151,7 @@ function removeStaleOutput() {
     const dist = join(root, path, "dist");
     for (const file of filesUnder(dist)) {
       const name = relative(dist, file);
-      // What build-console.mjs bundles it cleans up itself.
+      // What build-console.mjs and build-docs.mjs put there they clean up themselves.
       if (name.startsWith(`site${sep}`)) continue;
       const source = name.replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts");
       if (!source.endsWith(".ts")) continue;

@@ -411,6 +411,36 @@ sources:
     );
   });
 
+  it.each(growths > 0 ? (["light", "dark", "phone"] as const) : (["light"] as const))(
+    "leads to /docs, where /worker and /data can be tried out (%s)",
+    async (look) => {
+      const { page, requests } = await show("", look);
+      await page.getByRole("link", { name: "API" }).click();
+      const answerOf = async (id: string): Promise<string> => {
+        const operation = page.locator(`#operations-${id}`);
+        await operation.locator(".opblock-summary-control").click();
+        await operation.getByRole("button", { name: "Execute" }).click();
+        const answer = operation.locator(".live-responses-table tbody");
+        await answer.locator(".response-col_status", { hasText: "200" }).waitFor();
+        await operation.locator(".live-responses-table").evaluate("(table) => table.scrollIntoView()");
+        expect(await overflow(page)).toBe(0);
+        return await answer.innerText();
+      };
+      await page.locator("#operations-Sources-getStatus").waitFor();
+      await picture(page, `api-${look}`);
+      expect(await answerOf("Sources-getStatus")).toMatch(/"source": "orders"[^]*"desiredState": "STARTED"/);
+      expect(await answerOf("Sources-control")).toMatch(/"source": "payments"[^]*"desiredState": "STARTED"/);
+      newOrders(1);
+      expect(await answerOf("Reading-fetchUnread")).toContain('"records": [');
+      await picture(page, `api-data-${look}`);
+      // Of a tail that does not end what comes within a few seconds.
+      if (look === "light") expect(await answerOf("Sources-watchStatus")).toContain('data: {"sources":[');
+      expect(requests.filter((url) => !url.startsWith(proxy.url) && !url.startsWith("data:"))).toEqual([]);
+      await page.getByRole("link", { name: "Console" }).click();
+      await page.getByRole("heading", { name: "Sources", level: 1 }).waitFor();
+    },
+  );
+
   it("is an overview in JSON for whoever takes no HTML", async () => {
     const answer = await fetch(proxy.url, { headers: { accept: "*/*" } });
     expect(answer.headers.get("content-type")).toContain("application/json");

@@ -47,6 +47,7 @@ export function App() {
               {titles[name]}
             </a>
           ))}
+          <a href="/docs">API</a>
         </nav>
         <LinkState />
       </header>

@@ -1,5 +1,6 @@
 import type { Message } from "kafkajs";
 import { crc32c } from "./crc32c.js";
+import { utf8Length, writeUtf8 } from "./short-text.js";
 
 /** What a batch says of itself beside its records. */
 export interface BatchSettings {
@@ -119,7 +120,7 @@ function nameBytes(name: string): Buffer {
 }
 
 function lengthOf(field: Buffer | string): number {
-  return typeof field === "string" ? Buffer.byteLength(field) : field.length;
+  return typeof field === "string" ? utf8Length(field) : field.length;
 }
 
 function sizeOfField(field: Buffer | string | null): number {
@@ -132,7 +133,7 @@ function writeField(to: Buffer, start: number, field: Buffer | string | null): n
   if (field === null) return writeVarint(to, start, -1);
   const length = lengthOf(field);
   const at = writeVarint(to, start, length);
-  if (typeof field === "string") to.write(field, at, length);
+  if (typeof field === "string") writeUtf8(to, at, field, length);
   else field.copy(to, at);
   return at + length;
 }
@@ -142,10 +143,15 @@ function zigzag(value: number): number {
   return value >= 0 ? value * 2 : -value * 2 - 1;
 }
 
+/** Without its lowest seven bits. */
+function shifted(value: number): number {
+  return value < 0x80000000 ? value >> 7 : Math.floor(value / 128);
+}
+
 function sizeOfVarint(value: number): number {
   let left = zigzag(value);
   let size = 1;
-  for (; left >= 128; size += 1) left = Math.floor(left / 128);
+  for (; left >= 128; size += 1) left = shifted(left);
   return size;
 }
 
@@ -154,7 +160,7 @@ function writeVarint(to: Buffer, start: number, value: number): number {
   let left = zigzag(value);
   for (; left >= 128; at += 1) {
     to[at] = (left % 128) | 128;
-    left = Math.floor(left / 128);
+    left = shifted(left);
   }
   to[at] = left;
   return at + 1;

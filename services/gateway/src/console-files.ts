@@ -22,7 +22,8 @@ export interface ConsoleFiles {
   readonly assets: ReadonlyMap<string, ConsoleFile>;
 }
 
-const types: Readonly<Record<string, string>> = {
+/** The media types of what a page is made of, by the end of its name. */
+export const types: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
   ".css": "text/css; charset=utf-8",
@@ -47,12 +48,16 @@ export function readConsoleFiles(): ConsoleFiles | undefined {
   };
 }
 
-function readForms(path: string): ConsoleFile {
+/** A file with its compressed forms, which lie beside it. */
+export function readForms(path: string): ConsoleFile {
   const form = (encoding: StoredCoding): Buffer => readFileSync(path + suffixes[encoding]);
-  const identity = form("identity");
-  return {
-    type: types[extname(path)] ?? "application/octet-stream",
-    tag: createHash("sha256").update(identity).digest("base64url").slice(0, 22),
-    bytes: { br: form("br"), gzip: form("gzip"), identity },
-  };
+  return storedFile(types[extname(path)] ?? "application/octet-stream", {
+    br: form("br"),
+    gzip: form("gzip"),
+    identity: form("identity"),
+  });
+}
+
+export function storedFile(type: string, bytes: ConsoleFile["bytes"]): ConsoleFile {
+  return { type, tag: createHash("sha256").update(bytes.identity).digest("base64url").slice(0, 22), bytes };
 }

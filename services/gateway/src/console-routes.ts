@@ -1,7 +1,9 @@
-import { negotiate } from "./accept.js";
 import { negotiateCoding } from "./accept-encoding.js";
 import { type ConsoleFile, type ConsoleFiles, storedCodings } from "./console-files.js";
 import type { Exchange } from "./exchange.js";
+import { summaries } from "./openapi/document.js";
+import { routesOf, serve } from "./openapi/operation.js";
+import { getRoot } from "./openapi/own-api.js";
 import { httpError } from "./problem.js";
 import { type Routes, answerJson } from "./router.js";
 import { end, write } from "./write.js";
@@ -32,13 +34,9 @@ const hardening: Readonly<Record<string, string>> = {
 const overview = {
   name: "apispool",
   console: "open this address in a browser",
+  docs: "/docs, and /openapi.json for programs",
   paths: {
-    "/worker": "GET: the status of every source; POST: start, stop or test them",
-    "/worker/dead-letters": "GET: what could not become a record",
-    "/data": "GET or POST: the records that a reader has not read yet",
-    "/data/readers": "GET: where every reader stands",
-    "/livez": "GET: whether the gateway lives",
-    "/readyz": "GET: whether it can serve",
+    ...summaries(),
     "/apispool.v1.WorkerControl/GetStatus": "POST: Connect, gRPC and gRPC-Web; reflection lists all methods",
   },
 };
@@ -56,11 +54,11 @@ export interface ConsoleOptions {
  */
 export function consoleRoutes({ files, stallTimeoutMs }: ConsoleOptions): Routes {
   return {
-    "/": {
-      async GET(exchange) {
+    ...routesOf(
+      serve(getRoot, async (exchange, { type }) => {
         exchange.res.setHeader("vary", "accept, accept-encoding");
         // What takes anything is a program: browsers name HTML.
-        if (negotiate(exchange.req.headers.accept, ["application/json", "text/html"]) !== "text/html") {
+        if (type !== "text/html") {
           await answerJson(exchange, overview);
           return;
         }
@@ -72,8 +70,8 @@ export function consoleRoutes({ files, stallTimeoutMs }: ConsoleOptions): Routes
           );
         }
         await send(exchange, files.page, "no-cache", stallTimeoutMs);
-      },
-    },
+      }),
+    ),
     "/assets/{name}": {
       async GET(exchange, { name }) {
         const file = files?.assets.get(name);
@@ -85,7 +83,14 @@ export function consoleRoutes({ files, stallTimeoutMs }: ConsoleOptions): Routes
   };
 }
 
-async function send(exchange: Exchange, file: ConsoleFile, caching: string, stallTimeoutMs: number): Promise<void> {
+/** Answers with a stored file, or that the client has it. `policy`: the content-security policy, where it is not the console's. */
+export async function send(
+  exchange: Exchange,
+  file: ConsoleFile,
+  caching: string,
+  stallTimeoutMs: number,
+  policy = contentSecurityPolicy,
+): Promise<void> {
   const { req, res } = exchange;
   // A body that nobody asked for.
   if (!req.complete) req.resume();
@@ -93,7 +98,7 @@ async function send(exchange: Exchange, file: ConsoleFile, caching: string, stal
   const coding = negotiateCoding(req.headers["accept-encoding"], storedCodings)?.coding;
   const encoding = coding === "br" || coding === "gzip" ? coding : "identity";
   const etag = `"${file.tag}-${encoding}"`;
-  const headers = { ...hardening, "cache-control": caching, etag };
+  const headers = { ...hardening, "content-security-policy": policy, "cache-control": caching, etag };
   if (matches(req.headers["if-none-match"], etag)) {
     res.writeHead(304, headers);
     end(exchange, "", stallTimeoutMs);

@@ -1,35 +1,44 @@
 import { isProxied, withoutEvidence } from "./proxied.js";
 import { encodingFor } from "./accept-encoding.js";
-import { negotiate } from "./accept.js";
 import type { Batch } from "./batch.js";
-import { type DataQuery, dataQueryFromBody, dataQueryFromUrl, withoutEffect } from "./data-query.js";
+import {
+  type DataQuery,
+  dataQueryFromBody,
+  dataQueryFromUrl,
+  fetchProblems,
+  queryProblems,
+  withoutEffect,
+} from "./data-query.js";
 import { type DataWriter, JsonDataWriter, NdjsonDataWriter } from "./data-text.js";
 import { EventDataWriter } from "./event-text.js";
 import { eventStreamHead, serveEvents } from "./event-stream.js";
 import type { Exchange } from "./exchange.js";
-import { readJsonObject } from "./json-body.js";
 import type { JsonOptions } from "./json-routes.js";
-import { httpError } from "./problem.js";
+import { getData, headData, postData } from "./openapi/data-api.js";
+import { routesOf, serve } from "./openapi/operation.js";
 import type { Routes } from "./router.js";
 import { StreamedAnswer } from "./streamed-answer.js";
 import { type Form, dataFieldName, forms, inForm, lastEventIdHeader } from "./tail-query.js";
 import { renameFields } from "./upstream-error.js";
 import { Wanted } from "./wanted.js";
 
-const mediaTypes = ["application/json", "application/x-ndjson", "text/event-stream"] as const;
-
 /** `/data`: what a reader has not read yet. */
 export function dataRoutes(options: JsonOptions): Routes {
-  return {
-    "/data": {
-      async GET(exchange, { query }) {
-        const form = formOf(exchange);
+  const { maxBodyBytes } = options;
+  return routesOf(
+    serve(
+      getData,
+      async (exchange, { query, type }) => {
         const asked = dataQueryFromUrl(query);
-        await deliver(exchange, isPrefetch(exchange) ? withoutEffect(asked) : asked, form, options);
+        await deliver(exchange, isPrefetch(exchange) ? withoutEffect(asked) : asked, formOf(type), options);
       },
-      HEAD(exchange, { query }) {
+      { rules: ({ query }) => queryProblems(query) },
+    ),
+    serve(
+      headData,
+      (exchange, { query, type }) => {
         // Says what a GET would look like. It fetches nothing, so it can acknowledge nothing.
-        const form = formOf(exchange);
+        const form = formOf(type);
         const asked = inForm(dataQueryFromUrl(query), form, undefined);
         // Whether an answer that ends is worth compressing shows only when it is made.
         const { coding } = encodingFor(exchange.req.headers["accept-encoding"]);
@@ -38,21 +47,19 @@ export function dataRoutes(options: JsonOptions): Routes {
         exchange.res.writeHead(200, { ...headOf(form, asked), ...coded });
         exchange.res.end();
       },
-      async POST(exchange) {
-        const form = formOf(exchange);
-        const asked = dataQueryFromBody(await readJsonObject(exchange, options.maxBodyBytes));
-        await deliver(exchange, asked, form, options);
-      },
-    },
-  };
+      { rules: ({ query }) => queryProblems(query) },
+    ),
+    serve(
+      postData,
+      async (exchange, { body, type }) => deliver(exchange, dataQueryFromBody(body), formOf(type), options),
+      { maxBodyBytes, rules: ({ body }) => fetchProblems(body) },
+    ),
+  );
 }
 
-/** The form that the Accept header asks for. */
-function formOf(exchange: Exchange): Form {
-  const accept = exchange.req.headers.accept;
-  const type = negotiate(accept, mediaTypes);
-  if (type !== undefined) return forms[type];
-  throw httpError(406, "accept", `"${accept}" cannot be had; ${mediaTypes.join(", ")} can`);
+/** The form of an answer of that media type. */
+function formOf(type: string): Form {
+  return forms[type as keyof typeof forms];
 }
 
 /** Whether nobody has asked yet (`Sec-Purpose` of the Fetch standard, and what browsers sent before it). */
@@ -90,7 +97,7 @@ async function deliver(exchange: Exchange, asked: DataQuery, form: Form, options
       confirmWritten: itself ? exchange.confirmWritten : undefined,
       wanted: () => wanted.ask(),
     }),
-    (field) => dataFieldName(field, query, lastEventId),
+    (field) => dataFieldName(field, query, { lastEventId, inBody: req.method === "POST" }),
   );
   if (form === "events") {
     const writer = new EventDataWriter();

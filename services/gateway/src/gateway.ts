@@ -12,6 +12,8 @@ import { readConsoleFiles } from "./console-files.js";
 import { consoleRoutes } from "./console-routes.js";
 import { Delivery } from "./delivery.js";
 import { Exchange, type ServerRequest, type ServerResponse } from "./exchange.js";
+import { readDocsFiles } from "./openapi/docs-files.js";
+import { docsRoutes } from "./openapi/docs-routes.js";
 import { HttpServers } from "./http-servers.js";
 import { jsonRoutes } from "./json-routes.js";
 import { PendingReceipts } from "./pending-receipts.js";
@@ -53,6 +55,7 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       heartbeatMs: config.heartbeatMs,
     }),
     ...consoleRoutes({ files: readConsoleFiles(), stallTimeoutMs: config.deliveryTimeoutMs }),
+    ...docsRoutes({ files: readDocsFiles(), stallTimeoutMs: config.deliveryTimeoutMs }),
   });
   const serve = connectRoutes({
     upstreams,

@@ -194,13 +194,46 @@ describe("the JSON API", () => {
   it("names every wrong parameter at once", async () => {
     const response = await fetch(`${harness.url}/data?limt=1&limit=x&wait=301&reader=a&reader=b&start=soon`);
     expect(response.status).toBe(400);
-    expect((await problemIn(response)).errors?.map(({ field }) => field)).toEqual(
-      ["limt", "reader", "limit", "start", "wait"].sort(
-        (a, b) =>
-          ["limt", "reader", "start", "limit", "wait"].indexOf(a) -
-          ["limt", "reader", "start", "limit", "wait"].indexOf(b),
-      ),
-    );
+    const { errors } = await problemIn(response);
+    expect(errors?.map(({ field }) => field).toSorted()).toEqual(["limit", "limt", "reader", "start", "wait"]);
+  });
+
+  it.each([
+    ["limit=x", 'limit: is "x"; it must be a whole number from 0 (no limit)'],
+    ["reader=a/b", 'reader: is "a/b"; it must be 1 to 200 letters, digits, ".", "_" or "-"'],
+    ["reader=a&reader=b", "reader: is given more than once; only source, key, header may be repeated"],
+    ["source=", "source: is empty; it must be the name of a source"],
+    ["source=a&source=", "source[1]: is empty; it must be the name of a source"],
+    ["wait=301", "wait: is 301; it must be a number of seconds from 0 to 300"],
+    ["ack=", "ack: is empty; it must be auto, manual or a cursor"],
+    ["since=c1&ack=auto", "ack: goes with since only as manual: a fetch from a cursor acknowledges nothing"],
+    ["start=2026", 'start: is "2026"; it must be earliest, latest, or a time such as 2026-11-24T12:00:00Z'],
+    ["follow=yes", 'follow: is "yes"; it must be true or false'],
+    ["header=a:1&header=a:2", 'header[1]: names "a" again; a name may come once'],
+    ["header=a", 'header: is "a"; it must be a header\'s name, ":" and its value'],
+    [`where=${"a".repeat(2001)}`, "it must be a JMESPath of at most 2000 characters"],
+    [
+      `key=${Array.from({ length: 1001 }, (_, n) => n).join("&key=")}`,
+      "key: has 1001 entries; there may be 1000 at most",
+    ],
+  ])("says of /data?%.30s what is wrong and what is allowed", async (query, text) => {
+    const response = await fetch(`${harness.url}/data?${query}`);
+    expect([response.status, (await problemIn(response)).detail]).toEqual([400, expect.stringContaining(text)]);
+    expect(harness.reader.requests).toEqual([]);
+  });
+
+  it("refuses parameters where the body says what is asked for, and where there are none", async () => {
+    for (const [path, method, hint] of [
+      ["/data?reader=a", "POST", "reader: is unknown; what is asked for is said in the body"],
+      ["/data/readers?x=1", "GET", "x: is unknown; there are no parameters"],
+      ["/worker?reader=1", "GET", "reader: is unknown; known are source"],
+    ] as const) {
+      const response = await fetch(`${harness.url}${path}`, {
+        method,
+        ...(method === "POST" ? { headers: json, body: "{}" } : {}),
+      });
+      expect([response.status, (await problemIn(response)).detail]).toEqual([400, hint]);
+    }
   });
 
   it("hands every parameter on, in the query and in the body", async () => {

@@ -1,4 +1,4 @@
-import { invalidArgument, isAbort, rpcError, type FieldProblem } from "@apispool/common/errors.js";
+import { invalidArgument, isAbort, rpcError } from "@apispool/common/errors.js";
 import { Code } from "@connectrpc/connect";
 import type { Exchange } from "./exchange.js";
 import { httpError } from "./problem.js";
@@ -31,16 +31,6 @@ export async function readJsonObject(exchange: Exchange, maxBytes: number): Prom
     throw invalidArgument([{ field: "body", problem: `is ${kind}; it must be a JSON object` }]);
   }
   return value as JsonObject;
-}
-
-/** What is wrong with the names in an object: every unknown one, and what would be known. */
-export function unknownFields(body: JsonObject, allowed: readonly string[]): FieldProblem[] {
-  return Object.keys(body)
-    .filter((name) => !allowed.includes(name))
-    .map((name) => ({
-      field: name.length > 100 ? `${name.slice(0, 100)}…` : name,
-      problem: `is unknown; known are ${allowed.join(", ")}`,
-    }));
 }
 
 function assertJson(type: string | undefined, encoding: string | undefined): void {

@@ -72,6 +72,9 @@ const kinds: Readonly<Record<Code, { name: string; status: number; title: string
   [Code.Unauthenticated]: { name: "unauthenticated", status: 401, title: "Not authenticated" },
 };
 
+/** Every code by its name. */
+export const codeNames: readonly string[] = Object.values(kinds).map(({ name }) => name);
+
 const titles: Readonly<Record<number, string>> = {
   404: "Not found",
   405: "Method not allowed",

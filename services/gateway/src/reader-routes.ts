@@ -1,14 +1,13 @@
 import type { CallOptions, Client } from "@connectrpc/connect";
 import { timestampDate, type Timestamp } from "@bufbuild/protobuf/wkt";
 import type { DataReader, Reader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
-import { type FieldProblem, invalidArgument } from "@apispool/common/errors.js";
 import { countJson, positionJson } from "./data-text.js";
 import type { Exchange } from "./exchange.js";
-import { readJsonObject, unknownFields, type JsonObject } from "./json-body.js";
 import type { JsonOptions } from "./json-routes.js";
-import { shown } from "./json-text.js";
-import { type Routes, answerJson, answerNothing, withoutQuery } from "./router.js";
-import { seekFieldName, seekFromBody } from "./seek-query.js";
+import { type ReaderJson, deleteReader, getReader, getReaders, postAck, postSeek } from "./openapi/data-api.js";
+import { routesOf, serve } from "./openapi/operation.js";
+import { type Routes, answerJson, answerNothing } from "./router.js";
+import { seekFieldName, seekProblems, seekRequest } from "./seek-query.js";
 import { fromUpstream, renameFields } from "./upstream-error.js";
 
 /** How long an answer about readers may take, in milliseconds. */
@@ -26,17 +25,19 @@ export function readerRoutes({ upstreams: { reader }, maxBodyBytes }: JsonOption
       throw fromUpstream(error, reader, signal);
     }
   };
-  return {
-    "/data/ack": {
-      async POST(exchange) {
-        const request = acknowledgement(await readJsonObject(exchange, maxBodyBytes));
-        const { changed, positions } = await ask(exchange, (client, call) => client.acknowledge(request, call));
+  return routesOf(
+    serve(
+      postAck,
+      async (exchange, { body }) => {
+        const { changed, positions } = await ask(exchange, (client, call) => client.acknowledge(body, call));
         await answerJson(exchange, { changed, positions: positions.map(positionJson) });
       },
-    },
-    "/data/seek": {
-      async POST(exchange) {
-        const request = seekFromBody(await readJsonObject(exchange, maxBodyBytes));
+      { maxBodyBytes },
+    ),
+    serve(
+      postSeek,
+      async (exchange, { body }) => {
+        const request = seekRequest(body);
         const { positions } = await ask(exchange, (client, call) => client.seek(request, call)).catch(
           (error: unknown) => {
             throw renameFields(error, seekFieldName);
@@ -44,31 +45,25 @@ export function readerRoutes({ upstreams: { reader }, maxBodyBytes }: JsonOption
         );
         await answerJson(exchange, { positions: positions.map(positionJson) });
       },
-    },
-    "/data/readers": {
-      async GET(exchange, { query }) {
-        withoutQuery(query);
-        const { readers } = await ask(exchange, (client, call) => client.listReaders({}, call));
-        await answerJson(exchange, { readers: readers.map(readerJson) });
-      },
-    },
-    "/data/readers/{name}": {
-      async GET(exchange, { query, name }) {
-        withoutQuery(query);
-        const answer = await ask(exchange, (client, call) => client.getReader({ reader: name }, call));
-        if (answer.reader === undefined) throw new Error("GetReader answered without a reader");
-        await answerJson(exchange, readerJson(answer.reader));
-      },
-      async DELETE(exchange, { query, name }) {
-        withoutQuery(query);
-        await ask(exchange, (client, call) => client.deleteReader({ reader: name }, call));
-        answerNothing(exchange);
-      },
-    },
-  };
+      { maxBodyBytes, rules: ({ body }) => seekProblems(body) },
+    ),
+    serve(getReaders, async (exchange) => {
+      const { readers } = await ask(exchange, (client, call) => client.listReaders({}, call));
+      await answerJson(exchange, { readers: readers.map(readerJson) });
+    }),
+    serve(getReader, async (exchange, { params: { name } }) => {
+      const answer = await ask(exchange, (client, call) => client.getReader({ reader: name }, call));
+      if (answer.reader === undefined) throw new Error("GetReader answered without a reader");
+      await answerJson(exchange, readerJson(answer.reader));
+    }),
+    serve(deleteReader, async (exchange, { params: { name } }) => {
+      await ask(exchange, (client, call) => client.deleteReader({ reader: name }, call));
+      answerNothing(exchange);
+    }),
+  );
 }
 
-function readerJson(reader: Reader) {
+function readerJson(reader: Reader): ReaderJson {
   return {
     name: reader.name,
     positions: reader.positions.map(positionJson),
@@ -81,17 +76,4 @@ function readerJson(reader: Reader) {
 
 function timeJson(at: Timestamp | undefined): string | null {
   return at === undefined ? null : timestampDate(at).toISOString();
-}
-
-function acknowledgement(body: JsonObject): { reader: string; cursor: string } {
-  const problems: FieldProblem[] = unknownFields(body, ["reader", "cursor"]);
-  const { reader = "", cursor } = body;
-  if (typeof reader !== "string")
-    problems.push({ field: "reader", problem: `is ${shown(reader)}; it must be a string; left out it means default` });
-  if (typeof cursor !== "string" || cursor === "") {
-    const problem = cursor === undefined ? "is missing" : `is ${shown(cursor)}`;
-    problems.push({ field: "cursor", problem: `${problem}; it must be the cursor of an earlier fetch` });
-  }
-  if (problems.length > 0) throw invalidArgument(problems);
-  return { reader: String(reader), cursor: String(cursor) };
 }

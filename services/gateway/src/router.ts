@@ -1,4 +1,4 @@
-import { describeError, invalidArgument } from "@apispool/common/errors.js";
+import { describeError } from "@apispool/common/errors.js";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { encodingFor } from "./accept-encoding.js";
 import { Compressor } from "./compressor.js";
@@ -128,15 +128,6 @@ export function answerNothing(exchange: Exchange): void {
   exchange.answered();
   exchange.res.writeHead(204, { "cache-control": "no-store" });
   exchange.res.end();
-}
-
-/** Throws INVALID_ARGUMENT where a path that takes no parameters was given some. */
-export function withoutQuery(query: URLSearchParams): void {
-  const problems = [...new Set(query.keys())].map((field) => ({
-    field,
-    problem: "is unknown; there are no parameters",
-  }));
-  if (problems.length > 0) throw invalidArgument(problems);
 }
 
 /** Answers with a problem; an answer that has begun is cut off so that it cannot be taken for a whole one. */

@@ -46,9 +46,14 @@ export function inForm(query: DataQuery, form: Form, lastEventId: string | undef
 }
 
 /** What a field of the request upstream is called in the JSON API. */
-export function dataFieldName(field: string, { request }: DataQuery, lastEventId: string | undefined): string {
+export function dataFieldName(
+  field: string,
+  { request }: DataQuery,
+  { lastEventId, inBody }: { readonly lastEventId: string | undefined; readonly inBody: boolean },
+): string {
   const resumed = lastEventId !== undefined && lastEventId !== "";
   if (field === "since") return resumed && request.since === lastEventId ? "Last-Event-ID" : field;
-  if (field !== "ack_cursor") return field;
-  return resumed && request.ackCursor === lastEventId ? "Last-Event-ID" : "ack";
+  if (field === "ack_cursor") return resumed && request.ackCursor === lastEventId ? "Last-Event-ID" : "ack";
+  if (field === "start.timestamp") return "start";
+  return inBody ? field : field.replace(/^(source|key|header)s\b/, "$1");
 }

@@ -7,44 +7,7 @@ import {
   type TrySourceResponse,
 } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { nameOfEnum } from "./json-text.js";
-
-/**
- * How one source stands, as `/worker` gives it. The names are stable, and every one of them is always there: null
- * says "not known" or "not yet". Times are ISO 8601 in UTC, durations are in seconds. A count beyond 2^53 is a string.
- */
-export interface WorkerSource {
-  readonly source: string;
-  /** Whether the start or stop that this answers changed the desired state. */
-  readonly changed: boolean;
-  /** `STARTED` or `STOPPED`. */
-  readonly desiredState: string;
-  /** `IDLE`, `POLLING`, `BACKING_OFF`, `STOPPED` or `FAILED`. */
-  readonly actualState: string;
-  /** When the actual state was entered. */
-  readonly since: string | null;
-  readonly url: string;
-  readonly lastPollAt: string | null;
-  readonly lastSuccessAt: string | null;
-  readonly nextPollAt: string | null;
-  readonly lastPollLatencySeconds: number | null;
-  readonly lastHttpStatus: number | null;
-  readonly lastError: string | null;
-  readonly consecutiveFailures: number;
-  readonly polls: number | string;
-  readonly notModified: number | string;
-  readonly recordsSinceStart: number | string;
-  readonly recordsTotal: number | string;
-  readonly duplicatesDropped: number | string;
-  readonly deadLettered: number | string;
-  /** The ingestor that polls the source, `host#pid#id`; null while nobody does. */
-  readonly owner: string | null;
-  /** The greatest value of the cursor's field so far. */
-  readonly cursor: string | null;
-  /** The page that is being read, from 1; 0 between polls. */
-  readonly currentPage: number;
-  /** What the remote API said last of its rate limit. */
-  readonly rateLimit: { readonly remaining: number | string; readonly resetsAt: string | null } | null;
-}
+import type { WorkerSource } from "./openapi/worker-api.js";
 
 /** A status as people want to read it. */
 export function workerSource(status: SourceStatus): WorkerSource {

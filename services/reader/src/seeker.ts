@@ -31,8 +31,12 @@ export async function seekTargets(
     case "earliest":
     case "latest":
       return await at(to.case, catalogue.ofSources(standing, sources), log, signal);
-    case "timestamp":
-      return await at({ timestampMs: timestampMs(to.value) }, catalogue.ofSources(standing, sources), log, signal);
+    case "timestamp": {
+      const ms = timestampMs(to.value);
+      // To Kafka -1 is the end, and -2 the beginning.
+      if (ms < 0) throw invalidArgument([{ field: "timestamp", problem: "must not be before 1970" }]);
+      return await at({ timestampMs: ms }, catalogue.ofSources(standing, sources), log, signal);
+    }
     case "cursor":
       return await positions.resolve(decodeCursor(to.value, reader, "cursor"));
     case "offsets":

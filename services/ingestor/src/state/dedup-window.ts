@@ -86,6 +86,11 @@ export class DedupWindow {
   stage(id: string, hash: string): boolean {
     const before = this.#known.get(id);
     const page = this.#onPage(id);
+    if (before === undefined && page === undefined) {
+      // As below; most ids are new.
+      this.#staged.set(id, hash);
+      return true;
+    }
     const newest = page?.newest ?? newestOf(before);
     const wrote = page?.wrote ?? false;
     const contents = page?.contents ?? NONE;
@@ -103,7 +108,7 @@ export class DedupWindow {
    * otherwise that they belong to the page.
    */
   unwritten(id: string): readonly string[] {
-    return this.#onPage(id)?.before ?? NONE;
+    return typeof this.#staged.get(id) === "string" ? NONE : (this.#onPage(id)?.before ?? NONE);
   }
 
   /** What was staged is not going to be written. */

@@ -8,6 +8,8 @@ const SHORT = ID_BYTES - 1;
 const HASHED = 0xff;
 const VALUE_WORDS = 4;
 const HEX_PER_WORD = 8;
+/** By byte. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 const VALUE_CHARACTERS = VALUE_WORDS * HEX_PER_WORD;
 const ENTRY_WORDS = ID_WORDS + VALUE_WORDS;
 
@@ -81,11 +83,20 @@ export class IdTable<V> {
     this.#remove(this.#head);
   }
 
-  /** Sets all that is here in another table, in its order, and forgets it. */
+  /** Sets all that is here in another table, in its order, and forgets it. A hash stays what it is. */
   moveTo<W>(table: IdTable<W>, convert: (value: V | string) => W | string): void {
     for (let place = this.#head; place < this.#tail; place += 1) {
-      const value = this.#valueAt(place);
-      if (value !== undefined) table.#put(this.#words, place * ENTRY_WORDS, convert(value));
+      const at = place * ENTRY_WORDS;
+      if (this.#kinds[place] === HASH) {
+        const to = table.#take(this.#words, at);
+        for (let word = ID_WORDS; word < ENTRY_WORDS; word += 1) {
+          table.#words[to * ENTRY_WORDS + word] = this.#words[at + word] ?? 0;
+        }
+        table.#kinds[to] = HASH;
+      } else {
+        const value = this.#valueAt(place);
+        if (value !== undefined) table.#put(this.#words, at, convert(value));
+      }
     }
     this.clear();
   }
@@ -98,6 +109,20 @@ export class IdTable<V> {
   }
 
   #put(id: Uint32Array, at: number, value: V | string): void {
+    const place = this.#take(id, at);
+    if (readHash(value)) {
+      this.#kinds[place] = HASH;
+      for (let word = 0; word < VALUE_WORDS; word += 1) {
+        this.#words[place * ENTRY_WORDS + ID_WORDS + word] = valueWords[word] ?? 0;
+      }
+    } else {
+      this.#kinds[place] = OTHER;
+      this.#others.set(place, value);
+    }
+  }
+
+  /** Makes a place for an id, the newest; its value is to be put there. */
+  #take(id: Uint32Array, at: number): number {
     if (this.#tail === this.#kinds.length) this.#compact();
     const place = this.#tail;
     this.#tail += 1;
@@ -110,13 +135,7 @@ export class IdTable<V> {
       this.#index[slot] = place + FIRST;
     }
     this.#size += 1;
-    if (readHash(value)) {
-      this.#kinds[place] = HASH;
-      this.#words.set(valueWords, place * ENTRY_WORDS + ID_WORDS);
-    } else {
-      this.#kinds[place] = OTHER;
-      this.#others.set(place, value);
-    }
+    return place;
   }
 
   #remove(place: number): void {
@@ -131,7 +150,7 @@ export class IdTable<V> {
     let text = "";
     for (let word = 0; word < VALUE_WORDS; word += 1) {
       const value = this.#words[place * ENTRY_WORDS + ID_WORDS + word] ?? 0;
-      text += value.toString(16).padStart(HEX_PER_WORD, "0");
+      for (let shift = 24; shift >= 0; shift -= 8) text += HEX[(value >>> shift) & 255] ?? "";
     }
     return text;
   }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { utf8Length } from "@apispool/kafka-log/short-text.js";
 import { deadLetterHeaders, recordHeaders } from "@apispool/kafka-log/topics.js";
 import type { ExtractedRecord } from "../extract/page.js";
 import type { Found } from "../poll/poll-sink.js";
@@ -131,6 +132,6 @@ function bytesOf({ key, value, headers = {} }: PartitionedMessage): number {
 }
 
 function lengthOf(text: Buffer | string | null | undefined): number {
-  if (typeof text === "string") return Buffer.byteLength(text);
+  if (typeof text === "string") return utf8Length(text);
   return text?.length ?? 0;
 }
