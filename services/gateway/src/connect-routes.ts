@@ -3,6 +3,7 @@ import {
   Code,
   ConnectError,
   type ConnectRouter,
+  type ConnectRouterOptions,
   type HandlerContext,
   type Interceptor,
   createConnectRouter,
@@ -16,50 +17,67 @@ import { Health } from "@apispool/contracts/health/v1/health_pb.js";
 import { isAbort, toConnectError } from "@apispool/common/errors.js";
 import { type HealthState, healthService } from "@apispool/common/health.js";
 import { reflectionService, reflectionServices } from "@apispool/common/reflection.js";
-import type { Delivery, Recipient } from "./delivery.js";
+import type { Fetching, Recipient } from "./delivery.js";
 import { connectAdapter } from "./connect-adapter.js";
 import type { Exchange } from "./exchange.js";
 import type { Upstreams } from "./upstream.js";
 import { fromUpstream, reasonOfAbort } from "./upstream-error.js";
 
-export interface ConnectOptions {
+export interface ConnectOptions extends ServingOptions {
   readonly upstreams: Upstreams;
-  readonly delivery: Delivery;
+  readonly delivery: Fetching;
   readonly health: HealthState;
+}
+
+/** How services are served, whatever they are. */
+export interface ServingOptions {
   readonly maxBodyBytes: number;
   readonly shutdownSignal: AbortSignal;
   /** How long a client may take no byte of an answer, in milliseconds. */
   readonly stallTimeoutMs: number;
   /** Takes every path that is no method of a service. */
   readonly fallback: (exchange: Exchange) => void;
+  /** For those whose messages hold messages of any type (google.protobuf.Any). */
+  readonly jsonOptions?: ConnectRouterOptions["jsonOptions"];
 }
 
 const exchangeKey = createContextKey<Exchange | undefined>(undefined);
 
 /** Every service over gRPC, gRPC-Web and Connect; both of the services behind the gateway by handing the calls on. */
 export function connectRoutes(options: ConnectOptions): (exchange: Exchange) => void {
+  return servicesOverHttp(options, (router) => {
+    workerControl(router, options);
+    dataReader(router, options);
+    router.service(Health, healthService(options.health));
+    const reflection = reflectionService([WorkerControl, DataReader, Health, ...reflectionServices]);
+    for (const service of reflectionServices) router.service(service, reflection);
+  });
+}
+
+/** Serves what is registered over all three protocols; the conformance suite is run against this, with its own service. */
+export function servicesOverHttp(
+  { maxBodyBytes, shutdownSignal, stallTimeoutMs, fallback, jsonOptions }: ServingOptions,
+  register: (router: ConnectRouter) => void,
+): (exchange: Exchange) => void {
   const router = createConnectRouter({
-    readMaxBytes: options.maxBodyBytes,
+    readMaxBytes: maxBodyBytes,
     maxTimeoutMs: endless,
     // Compressed requests are read; answers are not compressed, which would cost more than it saves on the way.
     acceptCompression: [compressionGzip],
     compressMinBytes: 0xffffffff,
-    shutdownSignal: options.shutdownSignal,
+    shutdownSignal,
     interceptors: [borders],
+    ...(jsonOptions === undefined ? {} : { jsonOptions }),
   });
-  workerControl(router, options);
-  dataReader(router, options);
-  router.service(Health, healthService(options.health));
-  const reflection = reflectionService([WorkerControl, DataReader, Health, ...reflectionServices]);
-  for (const service of reflectionServices) router.service(service, reflection);
+  register(router);
   return connectAdapter({
     router,
     contextValuesOf: (exchange) => {
       exchange.expectBody();
       return createContextValues().set(exchangeKey, exchange);
     },
-    stallTimeoutMs: options.stallTimeoutMs,
-    fallback: options.fallback,
+    stallTimeoutMs,
+    fallback,
   });
 }
 

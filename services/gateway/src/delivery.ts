@@ -44,11 +44,17 @@ export interface Recipient {
   wanted?: (() => void) | undefined;
 }
 
+/** Where batches come from. */
+export interface Fetching {
+  /** As {@link Delivery.fetch}. */
+  fetch(request: FetchUnreadRequest, recipient: Recipient): AsyncGenerator<Batch, void, undefined>;
+}
+
 /**
  * Fetches unread records for clients and acknowledges what there is evidence for that they have received. With
  * ACK_MODE_AUTO the reader is leased upstream until then: a client that vanished leaves its records unread.
  */
-export class Delivery {
+export class Delivery implements Fetching {
   readonly #reader: Upstream<typeof DataReader>;
   readonly #pending: PendingReceipts;
   readonly #leaseMs: number;

@@ -16,6 +16,7 @@ import { readDocsFiles } from "./openapi/docs-files.js";
 import { docsRoutes } from "./openapi/docs-routes.js";
 import { HttpServers } from "./http-servers.js";
 import { jsonRoutes } from "./json-routes.js";
+import { mcpRoutes } from "./mcp/routes.js";
 import { PendingReceipts } from "./pending-receipts.js";
 import type { Resolve } from "./reader-addresses.js";
 import { readerUpstream } from "./reader-upstream.js";
@@ -55,6 +56,12 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       heartbeatMs: config.heartbeatMs,
     }),
     ...consoleRoutes({ files: readConsoleFiles(), stallTimeoutMs: config.deliveryTimeoutMs }),
+    ...mcpRoutes({
+      upstreams,
+      delivery,
+      maxBodyBytes: config.maxBodyBytes,
+      stallTimeoutMs: config.deliveryTimeoutMs,
+    }),
     ...docsRoutes({ files: readDocsFiles(), stallTimeoutMs: config.deliveryTimeoutMs }),
   });
   const serve = connectRoutes({

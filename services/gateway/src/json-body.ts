@@ -53,7 +53,8 @@ function assertJson(type: string | undefined, encoding: string | undefined): voi
   }
 }
 
-async function readBody(exchange: Exchange, maxBytes: number): Promise<Buffer> {
+/** The body as it came; fails with 413 where it is larger. */
+export async function readBody(exchange: Exchange, maxBytes: number): Promise<Buffer> {
   const { req } = exchange;
   const tooLarge = (): Error =>
     httpError(413, "body", `is larger than ${maxBytes} bytes, which is the most`, { connection: "close" });
