@@ -21,7 +21,8 @@ ENV NODE_ENV=production SERVICE=$SERVICE
 WORKDIR /app
 # Owned by root, run by somebody else: the process cannot change its own code.
 COPY --from=service /out .
-USER node
+# The user "node", by its number: Kubernetes cannot tell of a name that it is not root.
+USER 1000:1000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["node", "tools/healthcheck.mjs"]
 # kafkajs gives a timer a negative delay; Node 24 says so once, and it does no harm (tulios/kafkajs#1751).
 # Records pass through as young objects, whose garbage V8 lets grow to twice the memory at its default.

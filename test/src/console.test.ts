@@ -422,7 +422,7 @@ sources:
         await operation.getByRole("button", { name: "Execute" }).click();
         const answer = operation.locator(".live-responses-table tbody");
         await answer.locator(".response-col_status", { hasText: "200" }).waitFor();
-        await operation.locator(".live-responses-table").evaluate("(table) => table.scrollIntoView()");
+        await page.evaluate(`document.querySelector("#operations-${id} .live-responses-table").scrollIntoView()`);
         expect(await overflow(page)).toBe(0);
         return await answer.innerText();
       };

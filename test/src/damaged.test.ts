@@ -42,6 +42,7 @@ if (folders.length === 0) console.log("damaged batches are not tested: the broke
     const topics = codecs.map((codec) => ({ topic: topicOf(codec), partitions: 1, config: keptForEver }));
     await ensureTopics(kafka, brokers, topics, silentLogger);
     const env = new EnvReader({
+      METRICS_ADDRESS: "off",
       KAFKA_BROKERS: brokers.join(","),
       TOPIC_PREFIX: prefix,
       READER_ADDRESS: "127.0.0.1:0",

@@ -7,6 +7,7 @@ import { describeError } from "@apispool/common/errors.js";
 import { createLogger } from "@apispool/common/logger.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
 import { startGateway } from "@apispool/gateway/gateway.js";
+import { defaultLimits } from "@apispool/gateway/limits/settings.js";
 import { type TestStack, startTestStack } from "./harness/stack.js";
 import { getData, postWorker } from "./support/data-client.js";
 import { Upstream } from "./support/upstream.js";
@@ -97,6 +98,7 @@ describe("three reader processes", () => {
         heartbeatMs: 15_000,
         maxBodyBytes: 1024 * 1024,
         maxConnections: 1000,
+        limits: defaultLimits,
       },
       createLogger({ name: "gateway", level: "silent", format: "json", colour: false }),
     );

@@ -38,6 +38,7 @@ describe("a topic of others, through the gateway", () => {
     await producer.send({ topic, messages: [{ partition: 0, key: "odd", value: Buffer.from([255, 0]) }] });
     await producer.disconnect();
     const env = new EnvReader({
+      METRICS_ADDRESS: "off",
       KAFKA_BROKERS: brokers.join(","),
       TOPIC_PREFIX: prefix,
       READER_ADDRESS: "127.0.0.1:0",
@@ -46,7 +47,7 @@ describe("a topic of others, through the gateway", () => {
     const reader = await startReader(readerConfigFromEnv(env), silentLogger);
     env.done();
     running.push(reader);
-    const gatewayEnv = new EnvReader({ PORT: "0", READER_ADDRESS: `127.0.0.1:${reader.port}` });
+    const gatewayEnv = new EnvReader({ METRICS_ADDRESS: "off", PORT: "0", READER_ADDRESS: `127.0.0.1:${reader.port}` });
     const gateway = await startGateway(gatewayConfigFromEnv(gatewayEnv), silentLogger);
     gatewayEnv.done();
     running.unshift(gateway);

@@ -5,6 +5,7 @@ untested. Values that are wrong in form are left as they are."""
 import datetime
 import json
 import os
+import re
 import urllib.parse
 import urllib.request
 import zlib
@@ -37,6 +38,7 @@ schemathesis.openapi.format(
 )
 
 
+TIME = re.compile(r"\d{4}-\d\d-\d\dT")
 FORM = os.environ["APISPOOL_TEST_FORM"]
 
 
@@ -70,6 +72,10 @@ def together(fields):
             to["offsets"] = [{"source": "quakes", "partition": 0, "offset": to["offsets"][0]["offset"] % 40}]
         elif to["cursor"] not in CURSORS:
             to["cursor"] = CURSORS[0]
+    for name, words in [("since", ["earliest", "latest"]), ("ack", ["auto", "manual"])]:
+        value = fields.get(name)
+        if value is not None and value not in [*words, *CURSORS] and not (name == "since" and TIME.match(value)):
+            fields[name] = CURSORS[1]
     if cursors_in(fields):
         fields["reader"] = READER
     if "since" in fields and "ack" in fields:
@@ -87,13 +93,14 @@ def together(fields):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    positive = case.meta is None or case.meta.generation.mode.is_positive
-    for fields in [case.query, case.body]:
-        if not isinstance(fields, dict):
-            continue
+    both = [fields for fields in [case.query, case.body] if isinstance(fields, dict)]
+    for fields in both:
         if a_wait(fields.get("wait")):
             fields["wait"] = 0.01
-        if positive:
+    # Looked up behind that: a case that is changed is judged anew, and may turn out to be right.
+    positive = case.meta is None or case.meta.generation.mode.is_positive
+    if positive:
+        for fields in both:
             together(fields)
     path = case.path_parameters
     if positive and case.method != "DELETE" and path and often(path):

@@ -3,6 +3,7 @@ import { Http2SessionManager, createConnectTransport } from "@connectrpc/connect
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { reasonOf } from "@apispool/common/errors.js";
+import { credentialFrom, showing } from "./credential.js";
 import { gatewayFailure } from "./failure.js";
 import { cliSettingsFromEnv } from "./settings.js";
 import type { Surroundings } from "./surroundings.js";
@@ -21,13 +22,20 @@ const pingMs = 10_000;
 
 /** Works with the gateway: its errors become words, and an interruption ends what is under way. */
 export async function withGateway(
-  options: { readonly url?: string | undefined },
+  options: { readonly url?: string | undefined; readonly keyFile?: string | undefined },
   around: Surroundings,
   work: (gateway: Gateway) => Promise<void>,
 ): Promise<void> {
-  const url = options.url ?? cliSettingsFromEnv(around.env).url;
+  const settings = cliSettingsFromEnv(around.env);
+  const url = options.url ?? settings.url;
+  const key = credentialFrom(options.keyFile ?? settings.keyFile, settings.key, around);
   const sessions = new Http2SessionManager(url, { pingIntervalMs: pingMs, pingTimeoutMs: pingMs });
-  const transport = createConnectTransport({ httpVersion: "2", baseUrl: url, sessionManager: sessions });
+  const transport = createConnectTransport({
+    httpVersion: "2",
+    baseUrl: url,
+    sessionManager: sessions,
+    interceptors: showing(key),
+  });
   const signal = around.interruption();
   let breaking = false;
   try {

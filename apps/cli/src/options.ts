@@ -5,6 +5,10 @@ import { parseDuration } from "@apispool/common/env.js";
 export const urlOption = () =>
   new Option("--url <url>", "where the gateway is (else APISPOOL_URL, else http://127.0.0.1:3000)").argParser(parseUrl);
 
+/** `--key-file`, of every command that calls the gateway. A key on the command line would be seen by everybody on the machine. */
+export const keyFileOption = () =>
+  new Option("--key-file <file>", "the key or token to show the gateway (else APISPOOL_KEY_FILE, else APISPOOL_KEY)");
+
 export const jsonOption = (what: string) => new Option("--json", what);
 
 /** `--source`, as often as wanted. */

@@ -3,6 +3,7 @@ import { checkCommand } from "./commands/check.js";
 import { completeCommand } from "./commands/complete.js";
 import { completionCommand } from "./commands/completion.js";
 import { fetchCommand } from "./commands/fetch.js";
+import { keyCommand } from "./commands/key.js";
 import { readersCommand } from "./commands/readers.js";
 import { seekCommand } from "./commands/seek.js";
 import { startCommand, stopCommand } from "./commands/start-stop.js";
@@ -25,6 +26,7 @@ export function createProgram(around: Surroundings) {
     ["Running it:", [upCommand(context), startCommand(context), stopCommand(context), statusCommand(context)]],
     ["Reading:", [tailCommand(context), fetchCommand(context), seekCommand(context), readersCommand(context)]],
     ["Configuration:", [checkCommand(context), tryCommand(context)]],
+    ["Access:", [keyCommand(context)]],
     ["Shell:", [completionCommand(context)]],
   ];
   for (const [heading, commands] of groups) {

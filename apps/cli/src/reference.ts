@@ -46,6 +46,8 @@ When the gateway goes away \`tail\` and \`status --watch\` say so, wait for it, 
 | variable | default | meaning |
 | --- | --- | --- |
 | \`APISPOOL_URL\` | \`http://127.0.0.1:3000\` | where the gateway is; \`--url\` goes before it |
+| \`APISPOOL_KEY_FILE\` | – | a file with the key or token to show the gateway; \`--key-file\` goes before it |
+| \`APISPOOL_KEY\` | – | the key or token itself, where there is no such file |
 | \`APISPOOL_CONFIG\` | \`apispool.yaml\` | the configuration for \`check\` and \`try\` |
 | \`NO_COLOR\`, \`FORCE_COLOR\` | – | no colours anywhere, or everywhere |
 

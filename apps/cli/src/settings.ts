@@ -7,14 +7,20 @@ export interface CliSettings {
   readonly url: string;
   /** The file with the sources, for `check` and `try`. */
   readonly file: string;
+  /** The file with the key or token to show the gateway. */
+  readonly keyFile: string | undefined;
+  /** The key or token itself. */
+  readonly key: string | undefined;
 }
 
-/** Reads APISPOOL_URL and APISPOOL_CONFIG. Throws {@link Failure} for what cannot be. */
+/** Reads APISPOOL_URL, APISPOOL_CONFIG, APISPOOL_KEY_FILE and APISPOOL_KEY. Throws {@link Failure} for what cannot be. */
 export function cliSettingsFromEnv(env: Env): CliSettings {
   const reader = new EnvReader(env);
   const settings = {
     url: reader.httpUrl("APISPOOL_URL", "http://127.0.0.1:3000"),
     file: reader.string("APISPOOL_CONFIG", "apispool.yaml"),
+    keyFile: reader.string("APISPOOL_KEY_FILE"),
+    key: reader.string("APISPOOL_KEY"),
   };
   try {
     reader.done();

@@ -2,6 +2,7 @@ import { useEffect } from "preact/hooks";
 import { ago, ahead } from "./logic/format.js";
 import { type ViewName, routeHash, views } from "./logic/route.js";
 import { now } from "./state/clock.js";
+import { SignIn, SignOut } from "./parts/sign-in.js";
 import { checkLink, link } from "./state/link.js";
 import { message } from "./state/messages.js";
 import { route } from "./state/route.js";
@@ -49,9 +50,11 @@ export function App() {
           ))}
           <a href="/docs">API</a>
         </nav>
+        <SignOut />
         <LinkState />
       </header>
       <LinkBanner />
+      <SignIn />
       <main id="content" tabIndex={-1}>
         <View key={view} />
       </main>

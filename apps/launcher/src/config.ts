@@ -31,6 +31,7 @@ export function launcherConfigFromEnv(env: EnvReader, root: string): LauncherCon
       ingestor: env.port("INGESTOR_PORT", 50_051),
       reader: env.port("READER_PORT", 50_052),
       demo: env.port("DEMO_PORT", 8099),
+      metrics: env.string("METRICS_PORT") === "off" ? undefined : env.port("METRICS_PORT", 9464),
     },
     readers: env.integer("READERS", { fallback: 1, min: 1, max: 32 }),
     kafka: brokers === "" ? { home, dir: home, port: kafkaPort } : { brokers },

@@ -24,6 +24,8 @@ export interface StackOptions {
     readonly ingestor: number;
     readonly reader: number;
     readonly demo: number;
+    /** The gateway's for metrics and probes; the ingestor's and the readers' follow. Undefined: none has one. */
+    readonly metrics?: number | undefined;
   };
   /** How many processes read; one unless given. The first takes the reader's port, the others free ones. */
   readonly readers?: number;
@@ -48,6 +50,8 @@ export interface Stack {
   readonly readerAddress: string;
   /** host:port of every reader process. */
   readonly readerAddresses: readonly string[];
+  /** host:port of every service's metrics and probes, the gateway's first, then the ingestor's and the readers'; or off. */
+  readonly metricsAddresses: readonly string[];
   /** `host:port,…` */
   readonly kafkaBrokers: string;
   /** Undefined when somebody else's Kafka is used. */
@@ -86,6 +90,10 @@ async function start(options: StackOptions): Promise<Stack> {
     const port = await freePort();
     if (!readerPorts.includes(port)) readerPorts.push(port);
   }
+  const taken = new Set<number>();
+  const metrics: string[] = [];
+  for (let i = 0; i < 2 + readers; i += 1) metrics.push(await metricsAddress(ports.metrics, i, taken));
+  const [gatewayMetrics, ingestorMetrics, ...readerMetrics] = metrics;
   const demoPort = source.kind === "demo" ? await preferPort(ports.demo, "the demo API", say) : 0;
   const demoAddress = `127.0.0.1:${demoPort}`;
   const ingestorAddress = `127.0.0.1:${ingestorPort}`;
@@ -113,13 +121,15 @@ async function start(options: StackOptions): Promise<Stack> {
       ...(speed === undefined ? {} : { DEMO_SPEED: String(speed) }),
     });
   }
-  launch("ingestor", { INGESTOR_ADDRESS: ingestorAddress, ...polled });
-  for (const [i, address] of readerAddresses.entries()) launch("reader", { READER_ADDRESS: address }, readerName(i));
+  launch("ingestor", { INGESTOR_ADDRESS: ingestorAddress, METRICS_ADDRESS: ingestorMetrics, ...polled });
+  for (const [i, address] of readerAddresses.entries())
+    launch("reader", { READER_ADDRESS: address, METRICS_ADDRESS: readerMetrics[i] }, readerName(i));
   launch("gateway", {
     PORT: String(gatewayPort),
     ...(host === undefined ? {} : { HOST: host }),
     INGESTOR_ADDRESS: ingestorAddress,
     READER_ADDRESSES: readerAddresses.join(","),
+    METRICS_ADDRESS: gatewayMetrics,
   });
 
   const checks: readonly (readonly [ProcessName, () => Promise<boolean>])[] = [
@@ -143,6 +153,7 @@ async function start(options: StackOptions): Promise<Stack> {
     ingestorAddress,
     readerAddress,
     readerAddresses,
+    metricsAddresses: metrics,
     kafkaBrokers,
     localKafka,
     source: shownSource(source, polled),
@@ -154,6 +165,16 @@ async function start(options: StackOptions): Promise<Stack> {
     ready: () => ready(),
     stop: () => supervisor.stop(),
   };
+}
+
+/** The `index`th service's address for metrics: a port that follows, or a free one where somebody has that. */
+async function metricsAddress(first: number | undefined, index: number, taken: Set<number>): Promise<string> {
+  if (first === undefined) return "off";
+  let port: number;
+  do port = await preferPort(first === 0 ? 0 : Math.min(first + index, 65_535), "metrics", () => {});
+  while (taken.has(port));
+  taken.add(port);
+  return `127.0.0.1:${port}`;
 }
 
 /** An address at which a server that listens on `host` can be reached from here. */

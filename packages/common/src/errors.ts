@@ -13,12 +13,18 @@ export const reasons = [
   "READER_MOVED",
   "READER_IN_USE_BY_GROUP",
   "INVALID_CURSOR",
+  "LIMIT_EXCEEDED",
   "KAFKA_UNAVAILABLE",
   "KAFKA_REFUSED",
   "SERVICE_UNAVAILABLE",
   "SHUTTING_DOWN",
   "OWNER_SILENT",
   "NOT_IMPLEMENTED",
+  "UNAUTHENTICATED",
+  "PERMISSION_DENIED",
+  "HOST_NOT_ALLOWED",
+  "ORIGIN_NOT_ALLOWED",
+  "RATE_LIMITED",
   "INTERNAL",
 ] as const;
 export type Reason = (typeof reasons)[number];

@@ -35,11 +35,17 @@ export class FollowProgress {
     await this.#advance(this.#handedOver);
   }
 
-  /** Nothing more is handed over; resolves once what has been confirmed is acknowledged. */
-  async end(): Promise<void> {
+  /**
+   * Nothing more is handed over; resolves once what has been confirmed is acknowledged. `lastLook`: the client is there, so
+   * what it was handed last is confirmed, too.
+   */
+  async end({ lastLook = false } = {}): Promise<void> {
     this.#ended = true;
     this.#wake?.();
     await this.#confirming;
+    const cursor = this.#handedOver;
+    if (!lastLook || cursor === this.#acknowledged || this.#confirmWritten === undefined) return;
+    if (await this.#confirmWritten()) await this.#advance(cursor);
   }
 
   async #confirm(): Promise<void> {

@@ -12,12 +12,14 @@ import type { GenService, GenServiceMethods } from "@bufbuild/protobuf/codegenv2
 import { Code, ConnectError } from "@connectrpc/connect";
 import * as grpc from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
+import type http2 from "node:http2";
 import type { ServerHttp2Stream } from "node:http2";
 import { StatusSchema } from "@apispool/contracts/google/rpc/status_pb.js";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
 import { isAbort, toConnectError } from "./errors.js";
 import { envelopeOf } from "./grpc-envelope.js";
 import type { Logger } from "./logger.js";
+import type { Span } from "./tracing.js";
 
 /** What every implementation needs of its call; Connect's HandlerContext satisfies it too. */
 export interface SignalContext {
@@ -32,7 +34,15 @@ export interface CallContext extends SignalContext {
   readonly log: Logger;
   /** The HTTP/2 stream underneath: the only witness of what the client has received. */
   readonly stream: ServerHttp2Stream;
+  /** What a trace shows of this call. */
+  readonly span?: Span | undefined;
 }
+
+/** Told of every call: it begins, and it ends with a status (undefined: OK). */
+export type CallObserver = (
+  method: DescMethod,
+  metadata: grpc.Metadata,
+) => { readonly span: Span | undefined; readonly end: (code: Code | undefined) => void };
 
 type Method<M extends GenServiceMethods[string], C> = M["methodKind"] extends "unary"
   ? (
@@ -54,6 +64,7 @@ export interface ServerOptions {
   readonly maxRequestBytes?: number;
   /** Fires when calls under way are to end at once. */
   readonly shutdownSignal?: AbortSignal;
+  readonly observe?: CallObserver | undefined;
 }
 
 const requestIdPattern = /^[\w.:-]{1,128}$/;
@@ -65,11 +76,25 @@ export function requestIdFrom(value: unknown): string {
 
 /** A grpc-js server with limits that suit a service on a network. */
 export function createGrpcServer(options: ServerOptions): grpc.Server {
-  return new grpc.Server({
+  const server = new grpc.Server({
     "grpc.max_receive_message_length": options.maxRequestBytes ?? 1024 * 1024,
     "grpc.max_send_message_length": -1,
-    "grpc.max_concurrent_streams": 1000,
+    // The gateway puts the calls of all its clients on one connection. It has a limit for each; this is beyond them.
+    "grpc.max_concurrent_streams": 10_000,
   });
+  takeCancellations(server);
+  return server;
+}
+
+/**
+ * What the gateway's clients cancel the gateway cancels here, all on one connection: at Node's limit for that one
+ * (1000 at once, 33 a second) it would be ended, and with it the calls of everybody else. grpc-js passes no such option on.
+ */
+function takeCancellations(server: object): void {
+  const options = (server as { commonServerOptions?: http2.ServerOptions }).commonServerOptions;
+  if (options === undefined) throw new Error("this version of grpc-js keeps the options of its server elsewhere");
+  options.streamResetBurst = 100_000;
+  options.streamResetRate = 10_000;
 }
 
 /** Adds a service to a grpc-js server: protobuf-es descriptors in, protobuf-es messages through, ConnectErrors out. */
@@ -119,10 +144,16 @@ function handler(method: DescMethod, implement: AnyMethod, options: ServerOption
         Promise.resolve()
           .then(() => implement(call.request as never, context))
           .then(
-            (response) => callback(null, response),
-            (error: unknown) => callback(toStatus(reasonFor(error, context.signal), context.log)),
-          )
-          .finally(finish);
+            (response) => {
+              finish();
+              callback(null, response);
+            },
+            (error: unknown) => {
+              const status = toStatus(reasonFor(error, context.signal), context.log);
+              finish(status.code as number);
+              callback(status);
+            },
+          );
       };
     case "server_streaming":
       return (call: grpc.ServerWritableStream<unknown, unknown>) => {
@@ -153,6 +184,7 @@ async function respond(
   const { context, finish } = openCall(call, method, options);
   sendEnvelopesAsTheyAre(call);
   const room = new Room(context.signal);
+  let code: Code | undefined;
   try {
     for await (const message of run(context)) {
       if (call.cancelled || context.signal.aborted) break;
@@ -161,11 +193,15 @@ async function respond(
       await room.free();
     }
     if (context.signal.aborted) throw context.signal.reason;
+    // Whose client is gone was not served to its end.
+    if (call.cancelled) code = Code.Canceled;
     call.end();
   } catch (error) {
-    call.emit("error", toStatus(reasonFor(error, context.signal), context.log));
+    const status = toStatus(reasonFor(error, context.signal), context.log);
+    code = status.code as number;
+    call.emit("error", status);
   } finally {
-    finish();
+    finish(code);
   }
 }
 
@@ -220,7 +256,7 @@ function openCall(
   call: AnyCall,
   method: DescMethod,
   options: ServerOptions,
-): { context: CallContext; finish: () => void } {
+): { context: CallContext; finish: (code?: Code) => void } {
   const requestId = requestIdFrom(call.metadata.get("x-request-id")[0]);
   const log = options.log.child({ requestId, method: method.name });
   const controller = new AbortController();
@@ -238,10 +274,12 @@ function openCall(
   if (call.cancelled) cancel();
   if (options.shutdownSignal?.aborted === true) shutdown();
   options.shutdownSignal?.addEventListener("abort", shutdown);
+  const observed = options.observe?.(method, call.metadata);
   return {
-    context: { signal: controller.signal, requestId, log, stream: http2StreamOf(call) },
-    finish() {
+    context: { signal: controller.signal, requestId, log, stream: http2StreamOf(call), span: observed?.span },
+    finish(code) {
       options.shutdownSignal?.removeEventListener("abort", shutdown);
+      observed?.end(code);
     },
   };
 }

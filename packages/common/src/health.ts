@@ -8,6 +8,7 @@ import type { Implementation, SignalContext } from "./grpc-server.js";
 export class HealthState {
   readonly #serving = new Map<string, boolean>();
   readonly #events = new EventEmitter().setMaxListeners(0);
+  #problem = "it is starting";
 
   constructor(services: readonly string[]) {
     for (const name of ["", ...services]) this.#serving.set(name, false);
@@ -17,7 +18,13 @@ export class HealthState {
     return this.#serving.get("") === true;
   }
 
-  setServing(serving: boolean): void {
+  /** What keeps it from serving, in words. */
+  get problem(): string {
+    return this.serving ? "" : this.#problem;
+  }
+
+  setServing(serving: boolean, problem = "it is starting, or stopping"): void {
+    this.#problem = problem;
     if (serving === this.serving) return;
     for (const name of this.#serving.keys()) this.#serving.set(name, serving);
     this.#events.emit("change");

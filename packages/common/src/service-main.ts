@@ -4,7 +4,7 @@ import type * as grpc from "@grpc/grpc-js";
 import { Health } from "@apispool/contracts/health/v1/health_pb.js";
 import { ConfigError, EnvReader } from "./env.js";
 import { describeError, rpcError } from "./errors.js";
-import { type ServerOptions, addService, createGrpcServer, listen } from "./grpc-server.js";
+import { type CallObserver, type ServerOptions, addService, createGrpcServer, listen } from "./grpc-server.js";
 import { type HealthState, healthService } from "./health.js";
 import { type Logger, createLogger } from "./logger.js";
 import { processSettingsFromEnv } from "./process-settings.js";
@@ -76,6 +76,8 @@ export interface GrpcServiceOptions {
   /** host:port; port 0 takes a free one. */
   readonly address: string;
   readonly services: readonly DescService[];
+  /** Told of every call of these services. */
+  readonly observe?: CallObserver | undefined;
   /** Adds the implementations. */
   readonly register: (server: grpc.Server, options: ServerOptions) => void;
 }
@@ -90,7 +92,8 @@ export async function startGrpcService(options: GrpcServiceOptions): Promise<Run
   const shutdown = new AbortController();
   const serverOptions: ServerOptions = { log, shutdownSignal: shutdown.signal };
   const server = createGrpcServer(serverOptions);
-  register(server, serverOptions);
+  // Health and reflection are asked all day long: they are not what anybody wants to see.
+  register(server, { ...serverOptions, observe: options.observe });
   addService(server, Health, healthService(health), serverOptions);
   const reflection = reflectionService([...services, Health, ...reflectionServices]);
   addService(server, reflectionServices[0], reflection, serverOptions);

@@ -1,4 +1,7 @@
 import type { EnvReader } from "@apispool/common/env.js";
+import { type TelemetrySettings, telemetrySettingsFromEnv } from "@apispool/common/telemetry-settings.js";
+import { type AccessSettings, accessSettingsFromEnv } from "./access/settings.js";
+import { type Limits, limitsFromEnv } from "./limits/settings.js";
 import { type ReaderPlace, readerPlacesFromEnv } from "./reader-addresses.js";
 
 /** Everything that the gateway is told; durations in milliseconds, sizes in bytes. */
@@ -25,6 +28,12 @@ export interface GatewayConfig {
   readonly maxBodyBytes: number;
   /** The most connections at a time; more are refused. */
   readonly maxConnections: number;
+  /** Undefined: nobody is told of anything. */
+  readonly telemetry?: TelemetrySettings;
+  /** Who may do what; left out, everybody may do everything, as on loopback. */
+  readonly access?: AccessSettings;
+  /** Every other limit. */
+  readonly limits: Limits;
 }
 
 /** Reads the gateway's configuration; problems are collected by the reader. */
@@ -42,5 +51,8 @@ export function gatewayConfigFromEnv(env: EnvReader): GatewayConfig {
     headersTimeoutMs: env.durationMs("HEADERS_TIMEOUT", { fallback: 10_000, min: 100, max: 60_000 }),
     maxBodyBytes: env.integer("MAX_BODY_BYTES", { fallback: 1024 * 1024, min: 1024, max: 64 * 1024 * 1024 }),
     maxConnections: env.integer("MAX_CONNECTIONS", { fallback: 10_000, min: 1, max: 1_000_000 }),
+    telemetry: telemetrySettingsFromEnv(env, "127.0.0.1:9464"),
+    access: accessSettingsFromEnv(env, { host: env.string("HOST", "127.0.0.1"), tls: false }),
+    limits: limitsFromEnv(env),
   };
 }

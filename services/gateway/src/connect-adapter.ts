@@ -3,7 +3,9 @@ import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse 
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import { describeError } from "@apispool/common/errors.js";
 import type { Exchange } from "./exchange.js";
+import { type BodyLimits, limitedBody } from "./limits/request-body.js";
 import { httpError } from "./problem.js";
+import { dropRest } from "./rest-of-request.js";
 import { cutOff, fail } from "./router.js";
 import { end, write } from "./write.js";
 
@@ -12,6 +14,7 @@ export interface AdapterOptions {
   readonly contextValuesOf: (exchange: Exchange) => ContextValues;
   /** How long a client may take no byte of an answer, in milliseconds. */
   readonly stallTimeoutMs: number;
+  readonly bodyLimits: BodyLimits;
   /** Takes every path that is no method of a service. */
   readonly fallback: (exchange: Exchange) => void;
 }
@@ -38,8 +41,27 @@ export function connectAdapter(options: AdapterOptions): (exchange: Exchange) =>
       fail(exchange, httpError(400, "host", "is missing or no host name", { connection: "close" }));
       return;
     }
-    void answer(exchange, handler, request, options.stallTimeoutMs);
+    void answer(exchange, handler, limitedRequest(request, options), options.stallTimeoutMs);
   };
+}
+
+/** The request with a body that keeps the limits, and is not compressed any more. */
+function limitedRequest(request: UniversalServerRequest, { bodyLimits }: AdapterOptions): UniversalServerRequest {
+  const { body, header } = request;
+  if (typeof body !== "object" || body === null || !(Symbol.asyncIterator in body) || request.method !== "POST") {
+    return request;
+  }
+  const type = header.get("content-type") ?? "";
+  const unary = /^application\/(?:json|proto)\b/.test(type);
+  const coding = header.get(
+    unary ? "content-encoding" : type.startsWith("application/connect") ? "connect-content-encoding" : "grpc-encoding",
+  );
+  const form = { enveloped: !unary, json: /\bjson\b/.test(type), coding };
+  if (unary && coding === "gzip") {
+    header.delete("content-encoding");
+    header.delete("content-length");
+  }
+  return { ...request, body: limitedBody(body, form, bodyLimits) };
 }
 
 /** Never rejects. */
@@ -80,6 +102,9 @@ async function send(
     await write(exchange, exchange.inPlaceOf(chunk), stallTimeoutMs);
   }
   begin();
+  const rpcCode = Number(trailer?.get("grpc-status") ?? 0);
+  if (rpcCode !== 0) exchange.rpcCode = rpcCode;
   if (trailer !== undefined && !exchange.closed) res.addTrailers(Object.fromEntries(trailer));
   end(exchange, "", stallTimeoutMs);
+  dropRest(exchange);
 }

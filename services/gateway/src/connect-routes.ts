@@ -27,11 +27,14 @@ export interface ConnectOptions extends ServingOptions {
   readonly upstreams: Upstreams;
   readonly delivery: Fetching;
   readonly health: HealthState;
+  /** How long a service may take over its answer where the client has set no deadline, in milliseconds. */
+  readonly answerTimeoutMs: number;
 }
 
 /** How services are served, whatever they are. */
 export interface ServingOptions {
   readonly maxBodyBytes: number;
+  readonly jsonDepth: number;
   readonly shutdownSignal: AbortSignal;
   /** How long a client may take no byte of an answer, in milliseconds. */
   readonly stallTimeoutMs: number;
@@ -56,7 +59,7 @@ export function connectRoutes(options: ConnectOptions): (exchange: Exchange) => 
 
 /** Serves what is registered over all three protocols; the conformance suite is run against this, with its own service. */
 export function servicesOverHttp(
-  { maxBodyBytes, shutdownSignal, stallTimeoutMs, fallback, jsonOptions }: ServingOptions,
+  { maxBodyBytes, jsonDepth, shutdownSignal, stallTimeoutMs, fallback, jsonOptions }: ServingOptions,
   register: (router: ConnectRouter) => void,
 ): (exchange: Exchange) => void {
   const router = createConnectRouter({
@@ -77,6 +80,7 @@ export function servicesOverHttp(
       return createContextValues().set(exchangeKey, exchange);
     },
     stallTimeoutMs,
+    bodyLimits: { maxBytes: maxBodyBytes, jsonDepth },
     fallback,
   });
 }
@@ -91,8 +95,8 @@ function exchangeIn({ values }: HandlerContext): Exchange {
 }
 
 /** What a call upstream takes over from the call that it serves. */
-function handOn(context: HandlerContext) {
-  const timeoutMs = context.timeoutMs();
+function handOn(context: HandlerContext, answerTimeoutMs?: number) {
+  const timeoutMs = context.timeoutMs() ?? answerTimeoutMs;
   return {
     signal: context.signal,
     headers: { "x-request-id": exchangeIn(context).requestId },
@@ -100,13 +104,13 @@ function handOn(context: HandlerContext) {
   };
 }
 
-function workerControl(router: ConnectRouter, { upstreams: { ingestor } }: ConnectOptions): void {
+function workerControl(router: ConnectRouter, { upstreams: { ingestor }, answerTimeoutMs }: ConnectOptions): void {
   const { client } = ingestor;
   router.service(WorkerControl, {
-    start: (request, context) => unary(client.start(request, handOn(context)), context),
-    stop: (request, context) => unary(client.stop(request, handOn(context)), context),
-    getStatus: (request, context) => unary(client.getStatus(request, handOn(context)), context),
-    trySource: (request, context) => unary(client.trySource(request, handOn(context)), context),
+    start: (request, context) => unary(client.start(request, handOn(context, answerTimeoutMs)), context),
+    stop: (request, context) => unary(client.stop(request, handOn(context, answerTimeoutMs)), context),
+    getStatus: (request, context) => unary(client.getStatus(request, handOn(context, answerTimeoutMs)), context),
+    trySource: (request, context) => unary(client.trySource(request, handOn(context, answerTimeoutMs)), context),
   });
   router.rpc(WorkerControl.method.watchStatus, async function* watchStatus(request, context) {
     try {
@@ -127,15 +131,16 @@ function workerControl(router: ConnectRouter, { upstreams: { ingestor } }: Conne
 /** Stands for a message that is forwarded as it came. */
 const blank = create(FetchUnreadResponseSchema);
 
-function dataReader(router: ConnectRouter, { upstreams: { reader }, delivery }: ConnectOptions): void {
+function dataReader(router: ConnectRouter, { upstreams: { reader }, delivery, answerTimeoutMs }: ConnectOptions): void {
   const { client } = reader;
   router.service(DataReader, {
-    acknowledge: (request, context) => unary(client.acknowledge(request, handOn(context)), context),
-    seek: (request, context) => unary(client.seek(request, handOn(context)), context),
-    getReader: (request, context) => unary(client.getReader(request, handOn(context)), context),
-    listReaders: (request, context) => unary(client.listReaders(request, handOn(context)), context),
-    deleteReader: (request, context) => unary(client.deleteReader(request, handOn(context)), context),
-    listDeadLetters: (request, context) => unary(client.listDeadLetters(request, handOn(context)), context),
+    acknowledge: (request, context) => unary(client.acknowledge(request, handOn(context, answerTimeoutMs)), context),
+    seek: (request, context) => unary(client.seek(request, handOn(context, answerTimeoutMs)), context),
+    getReader: (request, context) => unary(client.getReader(request, handOn(context, answerTimeoutMs)), context),
+    listReaders: (request, context) => unary(client.listReaders(request, handOn(context, answerTimeoutMs)), context),
+    deleteReader: (request, context) => unary(client.deleteReader(request, handOn(context, answerTimeoutMs)), context),
+    listDeadLetters: (request, context) =>
+      unary(client.listDeadLetters(request, handOn(context, answerTimeoutMs)), context),
   });
   router.rpc(DataReader.method.fetchUnread, async function* fetchUnread(request, context) {
     const exchange = exchangeIn(context);
@@ -179,6 +184,11 @@ function isClientReset({ code, rawMessage, isWireError }: ConnectError): boolean
 const borders: Interceptor = (next) => async (request) => {
   const exchange = request.contextValues.get(exchangeKey);
   const guard = (error: unknown): ConnectError => {
+    const safe = guarding(error);
+    if (exchange !== undefined) exchange.rpcCode = safe.code;
+    return safe;
+  };
+  const guarding = (error: unknown): ConnectError => {
     if (isAbort(error) && request.signal.aborted) return reasonOfAbort(request.signal);
     const safe = toConnectError(error);
     if (isClientReset(safe)) return new ConnectError("the client went away", Code.Canceled, undefined, undefined, safe);

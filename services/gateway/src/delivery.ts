@@ -14,7 +14,9 @@ import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import type { ReceiptOutcome } from "@apispool/common/receipt.js";
 import { FollowProgress } from "@apispool/common/follow-progress.js";
 import { Batch } from "./batch.js";
+import { defaultLimits } from "./limits/settings.js";
 import type { Messages } from "./message-stream.js";
+import type { GatewayMetrics } from "./observe/gateway-metrics.js";
 import type { PendingReceipts } from "./pending-receipts.js";
 import type { ReleasableReceipt } from "./receipt-http1.js";
 import type { Upstream } from "./upstream.js";
@@ -58,8 +60,18 @@ export class Delivery implements Fetching {
   readonly #reader: Upstream<typeof DataReader>;
   readonly #pending: PendingReceipts;
   readonly #leaseMs: number;
+  readonly #metrics: GatewayMetrics;
+  readonly #answerTimeoutMs: number;
 
-  constructor(reader: Upstream<typeof DataReader>, pending: PendingReceipts, leaseMs: number) {
+  constructor(
+    reader: Upstream<typeof DataReader>,
+    pending: PendingReceipts,
+    leaseMs: number,
+    metrics: GatewayMetrics,
+    answerTimeoutMs = defaultLimits.answerTimeoutMs,
+  ) {
+    this.#metrics = metrics;
+    this.#answerTimeoutMs = answerTimeoutMs;
     this.#reader = reader;
     this.#pending = pending;
     this.#leaseMs = leaseMs;
@@ -176,8 +188,14 @@ export class Delivery implements Fetching {
     outcome: ReceiptOutcome | Promise<ReceiptOutcome>;
   }): Promise<void> {
     const { reader, cursor, recipient, call, outcome } = delivered;
-    if ((await outcome) === "received") await this.#acknowledge(reader, cursor, recipient);
+    const received = (await outcome) === "received";
+    const acknowledged = received && (await this.#acknowledge(reader, cursor, recipient));
+    if (!(received && cursor === "")) this.#tellReceipt(received, acknowledged);
     call.close();
+  }
+
+  #tellReceipt(received: boolean, acknowledged: boolean): void {
+    this.#metrics.receipts.inc({ outcome: !received ? "lost" : acknowledged ? "received" : "unacknowledged" });
   }
 
   async *#follow(request: FetchUnreadRequest, recipient: Recipient): AsyncGenerator<Batch, void, undefined> {
@@ -255,8 +273,20 @@ export class Delivery implements Fetching {
 
   #call(request: FetchUnreadRequest, recipient: Recipient): Call {
     const beforeAnother = async (): Promise<void> => this.#earlier(nameOf(request));
-    return new Call(this.#reader, request, recipient, { leaseMs: this.#leaseMs, beforeAnother });
+    // A live tail may have nothing to say for days; who waits for a record, as long as that.
+    const waitMs = Number(request.wait?.seconds ?? 0n) * 1000 + (request.wait?.nanos ?? 0) / 1e6;
+    const silenceMs = request.follow || recipient.timeoutMs !== undefined ? undefined : waitMs + this.#answerTimeoutMs;
+    const options = { leaseMs: this.#leaseMs, silenceMs, beforeAnother, metrics: this.#metrics };
+    return new Call(this.#reader, request, recipient, options);
   }
+}
+
+interface CallOptions {
+  readonly leaseMs: number;
+  /** How long the reader may say nothing before each of its messages, in milliseconds. */
+  readonly silenceMs: number | undefined;
+  readonly beforeAnother: () => Promise<void>;
+  readonly metrics: GatewayMetrics;
 }
 
 /** One upstream stream. It lives as long as the lease, so it is neither iterated to its end nor tied to the client for ever. */
@@ -266,13 +296,17 @@ class Call {
   readonly #life = new AbortController();
   readonly #messages: Messages;
   readonly #abort: () => void;
+  readonly #metrics: GatewayMetrics;
+  readonly #silenceMs: number | undefined;
 
   constructor(
     upstream: Upstream<typeof DataReader>,
     request: FetchUnreadRequest,
     recipient: Recipient,
-    { leaseMs, beforeAnother }: { readonly leaseMs: number; readonly beforeAnother: () => Promise<void> },
+    { leaseMs, silenceMs, beforeAnother, metrics }: CallOptions,
   ) {
+    this.#metrics = metrics;
+    this.#silenceMs = silenceMs;
     this.#upstream = upstream;
     this.#signal = recipient.signal;
     this.#abort = () => this.#life.abort(this.#signal.reason);
@@ -288,6 +322,8 @@ class Call {
         ? {}
         : { timeoutMs: Math.max(1, recipient.timeoutMs + (leased ? leaseMs : 0)) }),
     });
+    metrics.streams.inc();
+    void this.#messages.over.then(() => metrics.streams.dec());
   }
 
   /** Resolves once the stream is over, and a lease with it. */
@@ -297,11 +333,21 @@ class Call {
 
   /** The next batch; undefined at the end. */
   async next(): Promise<Batch | undefined> {
+    const silenceMs = this.#silenceMs;
+    const timer =
+      silenceMs === undefined
+        ? undefined
+        : setTimeout(() => this.#life.abort(silent(this.#upstream, silenceMs)), silenceMs);
     try {
       const envelope = await this.#messages.next();
-      return envelope === undefined ? undefined : new Batch(envelope);
+      if (envelope === undefined) return undefined;
+      this.#metrics.batches.inc();
+      this.#metrics.batchBytes.inc(envelope.length);
+      return new Batch(envelope);
     } catch (error) {
       throw fromUpstream(error, this.#upstream, this.#signal);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -315,6 +361,15 @@ class Call {
     this.detach();
     if (!this.#life.signal.aborted) this.#life.abort();
   }
+}
+
+function silent({ name, address }: Upstream<typeof DataReader>, ms: number) {
+  return rpcError(
+    Code.Unavailable,
+    "SERVICE_UNAVAILABLE",
+    `the ${name} at ${address} said nothing for ${ms} ms (ANSWER_TIMEOUT)`,
+    { retryAfterMs: 1000, metadata: { service: name, setting: "ANSWER_TIMEOUT" } },
+  );
 }
 
 function nameOf(request: FetchUnreadRequest): string {

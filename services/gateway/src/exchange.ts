@@ -7,6 +7,8 @@ import { describeError } from "@apispool/common/errors.js";
 import { confirmWritten, http2Receipt } from "@apispool/common/receipt-http2.js";
 import type { Logger } from "@apispool/common/logger.js";
 import { isBlank } from "./envelope.js";
+import { defaultLimits } from "./limits/settings.js";
+import type { StalledAnswers } from "./limits/stalled.js";
 import { Http1Connection, type ReleasableReceipt } from "./receipt-http1.js";
 
 // Connect's types for both kinds of HTTP: the overloads of Node's own do not agree with each other.
@@ -22,6 +24,10 @@ export class Exchange {
   readonly res: ServerResponse;
   readonly requestId: string;
   readonly log: Logger;
+  /** How deep JSON in the body may go. */
+  readonly jsonDepth: number;
+  /** Counts what waits for clients that do not take it. */
+  readonly stalled: StalledAnswers | undefined;
   readonly #gone = new AbortController();
   readonly #forwarded: Buffer[] = [];
   #answered = false;
@@ -31,8 +37,22 @@ export class Exchange {
   constructor(
     req: ServerRequest,
     res: ServerResponse,
-    { log, shutdown, expectsContinue }: { log: Logger; shutdown: AbortSignal; expectsContinue: boolean },
+    {
+      log,
+      shutdown,
+      expectsContinue,
+      jsonDepth = defaultLimits.jsonDepth,
+      stalled,
+    }: {
+      log: Logger;
+      shutdown: AbortSignal;
+      expectsContinue: boolean;
+      jsonDepth?: number;
+      stalled?: StalledAnswers;
+    },
   ) {
+    this.jsonDepth = jsonDepth;
+    this.stalled = stalled;
     this.#expectsContinue = expectsContinue;
     this.req = req;
     this.res = res;
@@ -60,6 +80,9 @@ export class Exchange {
   get closed(): boolean {
     return this.#closed;
   }
+
+  /** The status of an RPC that failed, whatever its protocol makes of it. */
+  rpcCode: Code | undefined;
 
   /** The answer is complete: whatever becomes of the connection now is no interruption. */
   answered(): void {

@@ -2,21 +2,21 @@ import http from "node:http";
 import http2 from "node:http2";
 import type net from "node:net";
 import type { ServerRequest, ServerResponse } from "./exchange.js";
-import { Listener } from "./listener.js";
-import { httpError, problemOf } from "./problem.js";
+import { Listener, type Wire } from "./listener.js";
+import type { Connections } from "./limits/connections.js";
+import { limitHttpError } from "./limits/exceeded.js";
+import { rawAnswer } from "./limits/refusal.js";
+import type { Limits } from "./limits/settings.js";
+import { type HttpError, httpError, problemOf } from "./problem.js";
 import { Http1Connection, type Http1Limits } from "./receipt-http1.js";
 
 export interface HttpOptions extends Http1Limits {
   readonly headersTimeoutMs: number;
   readonly maxConnections: number;
+  readonly connections: Connections;
+  readonly limits: Limits;
   readonly onRequest: (req: ServerRequest, res: ServerResponse, expectsContinue: boolean) => void;
 }
-
-/** The longest that a client may take over a whole request, its body included, in milliseconds. */
-const requestTimeoutMs = 60_000;
-
-/** How long an HTTP/2 connection may be silent that has no stream open, in milliseconds. */
-const http2IdleMs = 600_000;
 
 /** HTTP/1.1 and HTTP/2 on one port. */
 export class HttpServers {
@@ -33,6 +33,7 @@ export class HttpServers {
     this.#listener = new Listener({
       firstBytesTimeoutMs: options.headersTimeoutMs,
       maxConnections: options.maxConnections,
+      admit: (socket) => options.connections.enter(socket),
       accept: (socket, wire) => {
         if (wire === "http1") this.#acceptHttp1(socket, options);
         else {
@@ -56,14 +57,18 @@ export class HttpServers {
     if (this.#stopping) connection.retire();
   }
 
-  #createHttp1({ headersTimeoutMs, onRequest }: HttpOptions): http.Server {
+  #createHttp1({ headersTimeoutMs, limits, onRequest }: HttpOptions): http.Server {
     const server = http.createServer({
       headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
+      // Node's own limits are beyond ours, so that what is in between gets an answer that names the limit.
+      maxHeaderSize: limits.headerBytes * 2 + limits.urlBytes,
+      requestTimeout: Math.max(limits.requestTimeoutMs, headersTimeoutMs),
       connectionsCheckingInterval: 1000,
       // Node must not close an idle connection by itself: whether it may be closed depends on what it owes.
       keepAliveTimeout: 0,
     });
+    // Node would leave out, without a word, what is beyond that.
+    server.maxHeadersCount = limits.headers + 1;
     // A client's FIN must not end what we have still to say; Http1Connection decides.
     (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
     // It never listens itself, but this is where it begins to check its timeouts.
@@ -79,12 +84,14 @@ export class HttpServers {
     return server;
   }
 
-  #createHttp2({ onRequest }: HttpOptions): http2.Http2Server {
+  #createHttp2({ limits, onRequest }: HttpOptions): http2.Http2Server {
     const server = http2.createServer({
-      settings: { maxConcurrentStreams: 100 },
-      // Rapid reset (CVE-2023-44487): well below Node's default of 1000 at once.
-      streamResetBurst: 200,
-      streamResetRate: 33,
+      // Twice our own limits, as above; what is beyond is reset with ENHANCE_YOUR_CALM.
+      settings: { maxConcurrentStreams: limits.streams, maxHeaderListSize: limits.headerBytes * 2 + limits.urlBytes },
+      maxHeaderListPairs: limits.headers * 2,
+      // Rapid reset (CVE-2023-44487).
+      streamResetBurst: limits.resetBurst,
+      streamResetRate: limits.resetRate,
     });
     server.on("session", (session) => {
       this.#sessions.add(session);
@@ -93,7 +100,7 @@ export class HttpServers {
         streams += 1;
         stream.once("close", () => (streams -= 1));
       });
-      session.setTimeout(http2IdleMs, () => {
+      session.setTimeout(limits.http2IdleMs, () => {
         if (streams === 0) session.close();
       });
       session.once("close", () => this.#sessions.delete(session));
@@ -104,6 +111,16 @@ export class HttpServers {
     server.on("request", (req, res) => onRequest(req, res, false));
     server.on("checkContinue", (req, res) => onRequest(req, res, true));
     return server;
+  }
+
+  /** How many connections speak what. */
+  get connections(): Readonly<Record<Wire, number>> {
+    return { http1: this.#connections.size, http2: this.#sessions.size };
+  }
+
+  /** Bytes on the wire since the beginning. */
+  get bytes(): { readonly received: number; readonly sent: number } {
+    return this.#listener.bytes;
   }
 
   /** No new connections; HTTP/2 clients are told by GOAWAY, HTTP/1.1 ones by the end of their connection when it is free. */
@@ -139,16 +156,28 @@ function answerBadRequest(error: NodeJS.ErrnoException, socket: net.Socket): voi
     socket.destroy();
     return;
   }
-  const [status, problem] =
-    error.code === "HPE_HEADER_OVERFLOW"
-      ? [431, "the header fields are too large"]
-      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? [408, "it took too long to come in whole"]
-        : [400, `it is no HTTP request: ${error.message}`];
-  const body = `${JSON.stringify(problemOf(httpError(status, "request", problem), "").problem)}\n`;
-  socket.end(
-    `HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? ""}\r\ncontent-type: application/problem+json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
+  const { problem } = problemOf(unreadable(error), "");
+  socket.end(rawAnswer(problem.status, problem));
   setTimeout(() => socket.destroy(), 1000).unref();
+}
+
+function unreadable(error: NodeJS.ErrnoException): HttpError {
+  switch (error.code) {
+    case "HPE_HEADER_OVERFLOW":
+      return limitHttpError({
+        field: "headers",
+        problem: "the fields are too large",
+        setting: "MAX_HEADER_BYTES",
+        status: 431,
+      });
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return limitHttpError({
+        field: "request",
+        problem: "it took too long to come in whole",
+        setting: "HEADERS_TIMEOUT, REQUEST_TIMEOUT",
+        status: 408,
+      });
+    default:
+      return httpError(400, "request", `it is no HTTP request: ${error.message}`);
+  }
 }

@@ -1,6 +1,9 @@
 import { invalidArgument, isAbort, rpcError } from "@apispool/common/errors.js";
 import { Code } from "@connectrpc/connect";
 import type { Exchange } from "./exchange.js";
+import { ByteCollector } from "./limits/byte-collector.js";
+import { bodyTooLarge, limitHttpError } from "./limits/exceeded.js";
+import { isDeeperThan } from "./limits/json-depth.js";
 import { httpError } from "./problem.js";
 
 /** A JSON object as it came in; nothing in it has been checked. */
@@ -11,6 +14,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
  * says what is wrong and, for broken JSON, where.
  */
 export async function readJsonObject(exchange: Exchange, maxBytes: number): Promise<JsonObject> {
+  const { jsonDepth } = exchange;
   assertJson(exchange.req.headers["content-type"], exchange.req.headers["content-encoding"]);
   const bytes = await readBody(exchange, maxBytes);
   if (bytes.length === 0) throw invalidArgument([{ field: "body", problem: "is empty; it must be a JSON object" }]);
@@ -20,6 +24,7 @@ export async function readJsonObject(exchange: Exchange, maxBytes: number): Prom
   } catch {
     throw invalidArgument([{ field: "body", problem: "is not UTF-8, as JSON has to be" }]);
   }
+  assertDepth(bytes, jsonDepth);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -53,25 +58,29 @@ function assertJson(type: string | undefined, encoding: string | undefined): voi
   }
 }
 
+/** Throws 400 where lists and objects stand deeper in each other than is allowed. */
+export function assertDepth(bytes: Buffer, jsonDepth: number): void {
+  if (!isDeeperThan(bytes, jsonDepth)) return;
+  const problem = `lists and objects stand more than ${jsonDepth} deep in each other`;
+  throw limitHttpError({ field: "body", problem, setting: "MAX_JSON_DEPTH", status: 400 });
+}
+
 /** The body as it came; fails with 413 where it is larger. */
 export async function readBody(exchange: Exchange, maxBytes: number): Promise<Buffer> {
   const { req } = exchange;
-  const tooLarge = (): Error =>
-    httpError(413, "body", `is larger than ${maxBytes} bytes, which is the most`, { connection: "close" });
+  const tooLarge = (): Error => limitHttpError(bodyTooLarge(maxBytes), { connection: "close" });
   if (Number(req.headers["content-length"] ?? 0) > maxBytes) throw tooLarge();
   exchange.expectBody();
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
+    const collected = new ByteCollector();
     const onData = (chunk: Buffer): void => {
-      length += chunk.length;
-      if (length > maxBytes) {
+      if (collected.length + chunk.length > maxBytes) {
         req.off("data", onData);
         reject(tooLarge());
-      } else chunks.push(chunk);
+      } else collected.push(chunk);
     };
     req.on("data", onData);
-    req.once("end", () => resolve(Buffer.concat(chunks)));
+    req.once("end", () => resolve(collected.bytes));
     req.once("error", (error: unknown) => {
       reject(isAbort(error) ? error : rpcError(Code.Canceled, "INVALID_FIELD", "the body broke off", { cause: error }));
     });

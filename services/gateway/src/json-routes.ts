@@ -3,7 +3,7 @@ import { type CallOptions, Code } from "@connectrpc/connect";
 import { rpcError } from "@apispool/common/errors.js";
 import { dataRoutes } from "./data-routes.js";
 import { deadLetterRoutes } from "./dead-letter-routes.js";
-import type { Delivery } from "./delivery.js";
+import type { Fetching } from "./delivery.js";
 import { workerEvents } from "./worker-events.js";
 import { routesOf, serve } from "./openapi/operation.js";
 import { getLivez, getReadyz } from "./openapi/own-api.js";
@@ -17,7 +17,7 @@ import { triedSource, workerSource } from "./worker-json.js";
 
 export interface JsonOptions {
   readonly upstreams: Upstreams;
-  readonly delivery: Delivery;
+  readonly delivery: Fetching;
   readonly health: HealthState;
   readonly upstreamHealth: UpstreamHealth;
   readonly maxBodyBytes: number;
@@ -25,14 +25,13 @@ export interface JsonOptions {
   readonly stallTimeoutMs: number;
   /** How long an event stream may say nothing, in milliseconds. */
   readonly heartbeatMs: number;
+  /** How long a service may take over its answer, in milliseconds. Stop waits for a poll under way. */
+  readonly answerTimeoutMs: number;
 }
-
-/** How long an answer about the worker may take; Stop waits for a poll under way. In milliseconds. */
-const workerTimeoutMs = 60_000;
 
 /** Every path of the JSON API. */
 export function jsonRoutes(options: JsonOptions): Routes {
-  const { upstreams, health, upstreamHealth, maxBodyBytes } = options;
+  const { upstreams, health, upstreamHealth, maxBodyBytes, answerTimeoutMs } = options;
   const { ingestor } = upstreams;
   const everySource = async (call: CallOptions): Promise<readonly string[]> =>
     (await ingestor.client.getStatus({}, call)).sources.map(({ source }) => source);
@@ -40,7 +39,7 @@ export function jsonRoutes(options: JsonOptions): Routes {
     ...routesOf(
       serve(getWorker, async (exchange, { query }) => {
         const { signal, requestId } = exchange;
-        const call = { signal, headers: { "x-request-id": requestId }, timeoutMs: workerTimeoutMs };
+        const call = { signal, headers: { "x-request-id": requestId }, timeoutMs: answerTimeoutMs };
         try {
           const answer = await ingestor.client.getStatus({ sources: query.source ?? [] }, call);
           await answerJson(exchange, { sources: answer.sources.map(workerSource) });
@@ -52,7 +51,7 @@ export function jsonRoutes(options: JsonOptions): Routes {
         postWorker,
         async (exchange, { body: { command, sources = [] } }) => {
           const { signal, requestId } = exchange;
-          const call = { signal, headers: { "x-request-id": requestId }, timeoutMs: workerTimeoutMs };
+          const call = { signal, headers: { "x-request-id": requestId }, timeoutMs: answerTimeoutMs };
           try {
             if (command === "test") {
               const names = sources.length > 0 ? sources : await everySource(call);

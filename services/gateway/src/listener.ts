@@ -17,14 +17,21 @@ export interface ListenerOptions {
   /** Connections that have not shown what they speak by then are closed; in milliseconds. */
   readonly firstBytesTimeoutMs: number;
   readonly maxConnections: number;
+  /** Whether a connection may stay; one that may not has been dealt with. */
+  readonly admit: (socket: net.Socket) => boolean;
   /** Takes a connection over; the bytes that were looked at are back in it. */
   readonly accept: (socket: net.Socket, wire: Wire) => void;
 }
+
+/** Connections that are on their way out: refused, or displaced. */
+const refusedMeanwhile = 1000;
 
 /** One port for HTTP/1.1 and HTTP/2 without TLS: looks at the first bytes of every connection and hands it on. */
 export class Listener {
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
+  /** Of connections that are gone. */
+  readonly #past = { received: 0, sent: 0 };
 
   constructor(options: ListenerOptions) {
     // Half-open, because a client's FIN and its reset say different things, and we are to hear both.
@@ -32,14 +39,15 @@ export class Listener {
       { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 },
       (socket) => this.#meet(socket, options),
     );
-    this.#server.maxConnections = options.maxConnections;
+    // Beyond what `admit` lets in, because it has to see who comes.
+    this.#server.maxConnections = options.maxConnections + refusedMeanwhile;
   }
 
   /** Resolves with the port; rejects with what the system says, EADDRINUSE for example. */
   async listen(port: number, host: string): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen(port, host, () => {
+      this.#server.listen({ port, host, backlog: 4096 }, () => {
         this.#server.off("error", reject);
         resolve();
       });
@@ -47,8 +55,12 @@ export class Listener {
     return (this.#server.address() as net.AddressInfo).port;
   }
 
-  #meet(socket: net.Socket, { firstBytesTimeoutMs, accept }: ListenerOptions): void {
+  #meet(socket: net.Socket, { firstBytesTimeoutMs, admit, accept }: ListenerOptions): void {
     this.#sockets.add(socket);
+    if (!admit(socket)) {
+      socket.once("close", () => this.#sockets.delete(socket));
+      return;
+    }
     let seen: Buffer = Buffer.alloc(0);
     const timer = setTimeout(() => socket.destroy(), firstBytesTimeoutMs);
     const leave = (): void => {
@@ -74,12 +86,24 @@ export class Listener {
     socket.on("close", () => {
       leave();
       this.#sockets.delete(socket);
+      this.#past.received += socket.bytesRead;
+      this.#past.sent += socket.bytesWritten;
     });
   }
 
   /** No new connections from now on. */
   close(): void {
     this.#server.close();
+  }
+
+  /** Bytes of all connections that there ever were. */
+  get bytes(): { readonly received: number; readonly sent: number } {
+    let { received, sent } = this.#past;
+    for (const { bytesRead, bytesWritten } of this.#sockets) {
+      received += bytesRead;
+      sent += bytesWritten;
+    }
+    return { received, sent };
   }
 
   get connections(): number {

@@ -79,8 +79,11 @@ const titles: Readonly<Record<number, string>> = {
   404: "Not found",
   405: "Method not allowed",
   406: "Not acceptable",
+  408: "Too slow",
   413: "Too large",
+  414: "Address too long",
   415: "Unsupported media type",
+  431: "Header fields too large",
 };
 
 /** What to answer to a request that failed, and the headers to do it with. Total: any thrown thing gets an answer. */

@@ -10,11 +10,8 @@ import { type Routes, answerJson, answerNothing } from "./router.js";
 import { seekFieldName, seekProblems, seekRequest } from "./seek-query.js";
 import { fromUpstream, renameFields } from "./upstream-error.js";
 
-/** How long an answer about readers may take, in milliseconds. */
-const timeoutMs = 30_000;
-
 /** What can be done with readers beside fetching. */
-export function readerRoutes({ upstreams: { reader }, maxBodyBytes }: JsonOptions): Routes {
+export function readerRoutes({ upstreams: { reader }, maxBodyBytes, answerTimeoutMs: timeoutMs }: JsonOptions): Routes {
   const ask = async <T>(
     { signal, requestId }: Exchange,
     call: (client: Client<typeof DataReader>, options: CallOptions) => Promise<T>,

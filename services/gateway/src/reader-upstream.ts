@@ -40,6 +40,14 @@ function nobodyThere(readers: Readers): Error {
   return rpcError(Code.Unavailable, "SERVICE_UNAVAILABLE", readers.problems.join("; "), { retryAfterMs: 1000 });
 }
 
+/**
+ * In milliseconds, whole ones: Connect writes a fraction into `grpc-timeout` as it is, which gRPC's protocol does not know, and
+ * grpc-js takes the digits behind the point for all of it.
+ */
+function leftUntil(end: number): number {
+  return Math.max(1, Math.ceil(end - performance.now()));
+}
+
 function pooled(readers: Readers): Transport {
   return {
     async unary(method, signal, timeoutMs, header, input, contextValues) {
@@ -52,7 +60,7 @@ function pooled(readers: Readers): Transport {
         tried.add(member);
         const release = readers.bind(name, member);
         try {
-          const leftMs = end === undefined ? undefined : Math.max(1, end - performance.now());
+          const leftMs = end === undefined ? undefined : leftUntil(end);
           return await member.connection.transport.unary(method, signal, leftMs, header, input, contextValues);
         } catch (error) {
           if (!isGone(error, signal)) throw error;
@@ -94,7 +102,7 @@ class PooledStream<I extends DescMessage> implements Messages {
     const end = options.timeoutMs === undefined ? undefined : performance.now() + options.timeoutMs;
     this.#open = (member) => {
       const release = readers.bind(this.#name, member);
-      const left = end === undefined ? {} : { timeoutMs: Math.max(1, end - performance.now()) };
+      const left = end === undefined ? {} : { timeoutMs: leftUntil(end) };
       return member.connection.openStream(method, request, { ...options, ...left, onEnd: release });
     };
     this.#next();

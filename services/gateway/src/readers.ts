@@ -60,6 +60,12 @@ export class Readers {
     return this.#named;
   }
 
+  /** How many processes there are. */
+  get count(): { readonly ready: number; readonly known: number } {
+    const members = [...this.#members.values()];
+    return { ready: members.filter(({ watch }) => watch.state === "serving").length, known: members.length };
+  }
+
   /** Empty where one process at least serves; otherwise a sentence for each. */
   get problems(): readonly string[] {
     const members = [...this.#members.values()];

@@ -4,6 +4,7 @@ import { encodingFor } from "./accept-encoding.js";
 import { Compressor } from "./compressor.js";
 import type { Exchange, ServerResponse } from "./exchange.js";
 import { type Problem, httpError, problemOf } from "./problem.js";
+import { dropRest } from "./rest-of-request.js";
 import { worthCompressing } from "./streamed-answer.js";
 
 /** What a handler is given beside its exchange. */
@@ -25,6 +26,11 @@ export class Router {
 
   constructor(routes: Routes) {
     this.#routes = new Map(Object.entries(routes).map(([path, methods]) => [path, new Map(Object.entries(methods))]));
+  }
+
+  /** Every path that there is. */
+  get paths(): readonly string[] {
+    return [...this.#routes.keys()];
   }
 
   /** Never rejects. */
@@ -148,14 +154,15 @@ export function noteFailure({ log }: Exchange, { status }: Problem, error: Conne
   } else if (status >= 500 && status !== 503) log.warn(describeError(error));
 }
 
-function send(
+/** Sends a whole answer. What is left of the request is thrown away. */
+export function send(
   exchange: Exchange,
   status: number,
   contentType: string,
   headers: Readonly<Record<string, string>>,
   body: Buffer,
 ): void {
-  const { req, res, stream } = exchange;
+  const { res, stream } = exchange;
   exchange.answered();
   const head: Record<string, string> = {
     "content-type": contentType,
@@ -166,15 +173,8 @@ function send(
   // HTTP/2 has no such header; it ends the stream instead.
   if (stream !== undefined) delete head["connection"];
   res.writeHead(status, head);
-  if (stream !== undefined && !req.complete) {
-    res.once("finish", () => {
-      // RFC 9113, section 8.1: the rest of the request is not wanted, and that is no error.
-      if (!stream.closed) stream.close();
-    });
-  }
   res.end(body);
-  // What is still coming in is thrown away, so that the client gets to the answer.
-  if (!req.complete) req.resume();
+  dropRest(exchange);
 }
 
 /** Breaks an answer off in a way that no client takes for its end. */

@@ -40,7 +40,7 @@ export class UpstreamHealth {
   /** Not ready from now on, whatever the services say. */
   beginStop(): void {
     this.#stopping = true;
-    this.#state.setServing(false);
+    this.#state.setServing(false, "the gateway is stopping");
   }
 
   async stop(): Promise<void> {
@@ -49,6 +49,6 @@ export class UpstreamHealth {
   }
 
   #report(): void {
-    if (!this.#stopping) this.#state.setServing(this.problems.length === 0);
+    if (!this.#stopping) this.#state.setServing(this.problems.length === 0, this.problems.join("; "));
   }
 }

@@ -10,6 +10,7 @@ import { Http2SessionManager, createGrpcTransport } from "@connectrpc/connect-no
 import type { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import type { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { Health } from "@apispool/contracts/health/v1/health_pb.js";
+import { tellTrace, traceHeaders } from "./observe/current-trace.js";
 import { MessageStream, type Messages, type StreamCall } from "./message-stream.js";
 import type { Peer } from "./upstream-error.js";
 
@@ -60,7 +61,12 @@ export function connectTo<S extends DescService>(service: S, peer: Peer): Connec
     // Node's default stream window of 64 KiB is smaller than a batch. The memory limit (in MB) is for the session.
     { settings: { initialWindowSize: 512 * 1024 }, maxSessionMemory: 1024 },
   );
-  const transport = createGrpcTransport({ baseUrl, sessionManager: session, acceptCompression: [] });
+  const transport = createGrpcTransport({
+    baseUrl,
+    sessionManager: session,
+    acceptCompression: [],
+    interceptors: [tellTrace],
+  });
   return {
     ...peer,
     transport,
@@ -72,6 +78,7 @@ export function connectTo<S extends DescService>(service: S, peer: Peer): Connec
         path: `/${method.parent.typeName}/${method.name}`,
         message: toBinary(method.input, request),
         ...options,
+        headers: { ...options.headers, ...traceHeaders() },
       }),
     breakOff: (reason) => session.abort(reason),
     close: () => session.abort(),

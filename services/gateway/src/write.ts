@@ -1,6 +1,5 @@
-import { rpcError } from "@apispool/common/errors.js";
-import { Code } from "@connectrpc/connect";
 import type { Exchange } from "./exchange.js";
+import { limitError } from "./limits/exceeded.js";
 import { cutOff } from "./router.js";
 import { reasonOfAbort } from "./upstream-error.js";
 
@@ -17,6 +16,7 @@ export async function write(exchange: Exchange, chunk: string | Uint8Array, stal
   await new Promise<void>((resolve, reject) => {
     const done = (error?: Error): void => {
       clearTimeout(timer);
+      noLonger?.();
       res.off("drain", drain);
       signal.removeEventListener("abort", abort);
       if (error === undefined) resolve();
@@ -25,6 +25,7 @@ export async function write(exchange: Exchange, chunk: string | Uint8Array, stal
     const drain = (): void => done();
     const abort = (): void => done(reasonOfAbort(signal));
     const timer = setTimeout(() => done(stalled(stallTimeoutMs)), stallTimeoutMs);
+    const noLonger = exchange.stalled?.wait(exchange, () => done(crowdedOut()));
     res.on("drain", drain);
     signal.addEventListener("abort", abort);
     if (signal.aborted) abort();
@@ -45,9 +46,22 @@ export function end(exchange: Exchange, chunk: string | Uint8Array, stallTimeout
     log.debug(stalled(stallTimeoutMs).rawMessage);
     cutOff(exchange);
   }, stallTimeoutMs);
-  res.once("close", () => clearTimeout(timer));
+  const noLonger =
+    res.writableLength > 0
+      ? exchange.stalled?.wait(exchange, () => (log.debug(crowdedOut().rawMessage), cutOff(exchange)))
+      : undefined;
+  res.once("close", () => {
+    clearTimeout(timer);
+    noLonger?.();
+  });
 }
 
 function stalled(ms: number) {
-  return rpcError(Code.DeadlineExceeded, "INVALID_FIELD", `the client took nothing for ${Math.round(ms / 1000)} s`);
+  const problem = `the client took nothing of it for ${Math.round(ms / 1000)} s`;
+  return limitError({ field: "answer", problem, setting: "STALL_TIMEOUT", status: 408 });
+}
+
+function crowdedOut() {
+  const problem = "the client did not take it, and more waited for such clients than is kept";
+  return limitError({ field: "answer", problem, setting: "MAX_STALLED_BYTES", status: 408 });
 }

@@ -3,11 +3,16 @@ import { hostname } from "node:os";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { describeError } from "@apispool/common/errors.js";
 import { addService } from "@apispool/common/grpc-server.js";
+import { callObserver } from "@apispool/common/call-metrics.js";
 import { HealthState } from "@apispool/common/health.js";
 import type { Logger } from "@apispool/common/logger.js";
+import { Metrics } from "@apispool/common/metrics.js";
+import { startTelemetry } from "@apispool/common/telemetry.js";
 import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
 import { ensureTopics } from "@apispool/kafka-log/ensure-topics.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
+import type { LogReader } from "@apispool/kafka-log/log-reader.js";
+import { meteredLogReader } from "@apispool/kafka-log/metered-log-reader.js";
 import { ProducerConnections } from "@apispool/kafka-log/producer-connections.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";
@@ -24,6 +29,7 @@ import { Lease } from "./lease/lease.js";
 import { workerControl } from "./service.js";
 import { recordsTotal } from "./state/source-state.js";
 import { controlTopics, sourceTopics } from "./topic-specs.js";
+import { ingestorMetrics } from "./telemetry/ingestor-metrics.js";
 import { SourceMaker } from "./worker/source-maker.js";
 
 const HEALTH_CHECK_MS = 2000;
@@ -48,11 +54,23 @@ export async function startIngestor(
   const { brokers } = settings;
   const names = namesFor(settings.topicPrefix);
   const kafka = createKafka(settings);
-  const reader = createLogReader(settings);
-  const tailReader = createLogReader(settings);
-  const probe = createLogReader({ ...settings, retryForMs: 500 });
+  const metrics = new Metrics();
+  const counts = ingestorMetrics(metrics, () => sources.known);
+  const metered = (log: LogReader): LogReader => meteredLogReader(log, counts.kafka);
+  const reader = metered(createLogReader(settings));
+  const tailReader = metered(createLogReader(settings));
+  const probe = metered(createLogReader({ ...settings, retryForMs: 500 }));
+  const health = new HealthState([WorkerControl.typeName]);
   const control = new ControlLog(kafka, brokers, names.control);
   const owner = { id: randomUUID(), host: hostname(), pid: process.pid };
+
+  const telemetry = await startTelemetry("ingestor", health, config.telemetry, log, metrics);
+  const { tracer } = telemetry;
+  health.setServing(false, kafkaAway());
+
+  function kafkaAway(): string {
+    return `Kafka at ${brokers.join(", ")} cannot be reached`;
+  }
 
   let nowAssigned = (): void => undefined;
   const assigned = new Promise<void>((resolve) => (nowAssigned = resolve));
@@ -83,6 +101,7 @@ export async function startIngestor(
     owner,
     brokers,
     log,
+    telemetry: { metrics: counts, tracer, traceUpstream: config.traceUpstream ?? false },
     ...(http === undefined ? {} : { http }),
     count: () => sources.names.length,
     stillOurs: async (name, signal) => (await lease.confirm(signal)) && sources.held.includes(name),
@@ -111,13 +130,12 @@ export async function startIngestor(
     log,
   );
   sources.configure(config.sources);
-
-  const health = new HealthState([WorkerControl.typeName]);
   const server = await startGrpcService({
     log,
     health,
     address: config.address,
     services: [WorkerControl],
+    observe: callObserver(metrics, tracer),
     register: (grpcServer, options) => addService(grpcServer, WorkerControl, workerControl(sources, maker), options),
   });
   const stopping = new AbortController();
@@ -181,7 +199,7 @@ export async function startIngestor(
       );
       if (stopping.signal.aborted) return;
       if (reachable !== health.serving) log.info(reachable ? "Kafka can be reached again" : "Kafka cannot be reached");
-      health.setServing(reachable);
+      health.setServing(reachable, kafkaAway());
     }
   }
 
@@ -199,13 +217,15 @@ export async function startIngestor(
       if (sources.configure(next) && ready) lease.sourcesChanged();
     },
     async stop() {
+      const reachable = health.serving;
       stopping.abort();
       await Promise.all([server.stop(), sources.close()]);
       for (const name of sources.held) status.changed(name, true);
-      if (ready) await status.flush(true);
+      // Without Kafka nobody can be told anything, and trying would take seconds.
+      if (ready && reachable) await status.flush(true);
       await lease.close();
       await Promise.all([tail.close(), control.close(), status.close()]);
-      await Promise.all([producers.close(), reader.close(), tailReader.close(), probe.close()]);
+      await Promise.all([producers.close(), reader.close(), tailReader.close(), probe.close(), telemetry.stop()]);
       await life;
     },
   };

@@ -7,10 +7,12 @@ import type { Sessions } from "./sessions.js";
 export class Acknowledger {
   readonly #positions: Positions;
   readonly #sessions: Sessions;
+  readonly #count: (outcome: "moved" | "unchanged" | "failed") => void;
 
-  constructor(positions: Positions, sessions: Sessions) {
+  constructor(positions: Positions, sessions: Sessions, count: (outcome: "moved" | "unchanged" | "failed") => void) {
     this.#positions = positions;
     this.#sessions = sessions;
+    this.#count = count;
   }
 
   /** `field` is what the caller calls the cursor. A cursor behind the position changes nothing and says so. */
@@ -20,7 +22,12 @@ export class Acknowledger {
     field: string,
     signal?: AbortSignal,
   ): Promise<{ readonly changed: boolean; readonly places: readonly Place[] }> {
-    const outcome = await this.#positions.advance(reader, decodeCursor(cursor, reader, field), signal);
+    const to = decodeCursor(cursor, reader, field);
+    const outcome = await this.#positions.advance(reader, to, signal).catch((error: unknown) => {
+      this.#count("failed");
+      throw error;
+    });
+    this.#count(outcome.changed ? "moved" : "unchanged");
     this.#sessions.of(reader)?.acknowledged(outcome.places);
     return outcome;
   }

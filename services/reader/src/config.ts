@@ -1,4 +1,5 @@
 import type { EnvReader } from "@apispool/common/env.js";
+import { type TelemetrySettings, telemetrySettingsFromEnv } from "@apispool/common/telemetry-settings.js";
 import { type KafkaSettings, kafkaSettingsFromEnv } from "@apispool/kafka-log/settings.js";
 import { type ForeignTopic, foreignTopicsFromEnv } from "./foreign-topics.js";
 
@@ -19,6 +20,10 @@ export interface ReaderConfig {
   readonly outageMs: number;
   /** What is read beside Apispool's own topics. */
   readonly topics: readonly ForeignTopic[];
+  /** Undefined: nobody is told of anything. */
+  readonly telemetry?: TelemetrySettings;
+  /** Of how many readers the metrics tell how far they are behind. */
+  readonly metricsReaders?: number;
 }
 
 /** Reads the reader's configuration; problems are collected by the environment's reader. */
@@ -34,5 +39,7 @@ export function readerConfigFromEnv(env: EnvReader): ReaderConfig {
     fetchBytes: env.integer("FETCH_BYTES", { fallback: 1024 * 1024, min: 1024, max: 64 * 1024 * 1024 }),
     tailBytes: env.integer("TAIL_BYTES", { fallback: 4 * 1024 * 1024, min: 64 * 1024, max: 1024 * 1024 * 1024 }),
     outageMs: env.durationMs("FOLLOW_OUTAGE", { fallback: 30_000, min: 0, max: 600_000 }),
+    telemetry: telemetrySettingsFromEnv(env, "127.0.0.1:9466"),
+    metricsReaders: env.integer("METRICS_READERS", { fallback: 100, min: 0, max: 10_000 }),
   };
 }

@@ -1,5 +1,7 @@
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { FollowProgress } from "@apispool/common/follow-progress.js";
-import { describeError } from "@apispool/common/errors.js";
+import { Code } from "@connectrpc/connect";
+import { describeError, isAbort, rpcError } from "@apispool/common/errors.js";
 import type { CallContext } from "@apispool/common/grpc-server.js";
 import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import { confirmWritten, http2Receipt } from "@apispool/common/receipt-http2.js";
@@ -10,6 +12,7 @@ import { decodeCursor } from "./cursor.js";
 import { encodeResponse } from "./encode-response.js";
 import type { FetchSpec } from "./fetch-request.js";
 import { type Gap, recreatedGap } from "./gap.js";
+import type { HandOver, HandOvers } from "./hand-over.js";
 import { type Place, keyOf } from "./place.js";
 import type { Positions, Standing } from "./positions.js";
 import type { Session, Sessions } from "./sessions.js";
@@ -19,6 +22,10 @@ import { placeInLog } from "./since.js";
 import type { Tenure, Tenures } from "./tenure.js";
 import { type Chunk, unread } from "./unread.js";
 
+/** How long evidence of receipt is waited for at the end, in milliseconds. */
+const SETTLE_MS = 1000;
+/** How long a live tail that is ended with the process waits for what it was given last to be put on record, in milliseconds. */
+const LAST_LOOK_MS = 1000;
 /** How long an acknowledgement is tried while Kafka is away, in milliseconds. */
 const ACKNOWLEDGE_MS = 300_000;
 /** How many acknowledgements of live tails Kafka is asked for in a second: with very many, each has to wait longer. */
@@ -34,6 +41,7 @@ export interface FetcherOptions {
   readonly sessions: Sessions;
   readonly tenures: Tenures;
   readonly acknowledger: Acknowledger;
+  readonly handOvers: HandOvers;
   readonly busyWaitMs: number;
   readonly batchBytes: number;
   readonly fetchBytes: number;
@@ -48,11 +56,17 @@ interface Begin {
   readonly tenure?: Tenure;
 }
 
+/** A fetch that is told of. */
+interface Told extends Begin {
+  readonly handOver: HandOver;
+}
+
 /** Hands readers what they have not read, and moves them on when there is evidence that they have it. */
 export class Fetcher {
   readonly #options: FetcherOptions;
   /** Fetches that are over but for the evidence that their client has everything. */
   readonly #settling = new Map<Promise<void>, () => void>();
+  readonly #stopping = new AbortController();
   #following = 0;
 
   constructor(options: FetcherOptions) {
@@ -61,12 +75,46 @@ export class Fetcher {
 
   /** The messages of one fetch, in their wire form. */
   async *fetch(spec: FetchSpec, context: CallContext): AsyncGenerator<Uint8Array, void, undefined> {
+    const handOver = this.#options.handOvers.begin(
+      spec.since !== "" ? "replay" : spec.follow ? "live" : "fetch",
+      context.span,
+    );
+    const stopping = this.#stopping.signal;
+    try {
+      stopping.throwIfAborted();
+      const signal = spec.follow ? AbortSignal.any([context.signal, stopping]) : context.signal;
+      yield* this.#handOver(spec, { ...context, signal }, handOver);
+    } catch (error) {
+      throw spec.follow && stopping.aborted && isAbort(error) ? stopping.reason : error;
+    } finally {
+      handOver.end();
+    }
+  }
+
+  /**
+   * Takes nothing new, and ends every live tail with a status that clients repeat. Resolves once what their clients have is
+   * acknowledged, or for so long has not been; to be called while the connections are still open, because a closing one answers
+   * no PING.
+   */
+  async stop(): Promise<void> {
+    this.#stopping.abort(
+      rpcError(Code.Unavailable, "SHUTTING_DOWN", "the service is stopping; call again", { retryAfterMs: 1000 }),
+    );
+    await turn();
+    await Promise.race([this.settled(), sleep(SETTLE_MS)]);
+  }
+
+  async *#handOver(
+    spec: FetchSpec,
+    context: CallContext,
+    handOver: HandOver,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     const { acknowledger, catalogue, positions, sessions, tenures, busyWaitMs, log } = this.#options;
     const { signal, requestId } = context;
     if (spec.ackCursor !== "") await acknowledger.acknowledge(spec.reader, spec.ackCursor, "ack_cursor", signal);
     if (spec.since !== "") {
       for await (const chunk of this.#chunks(await this.#since(spec, signal), spec, signal)) {
-        yield sharedResponse(spec.reader, chunk).bytes;
+        yield told(sharedResponse(spec.reader, chunk), chunk, handOver).bytes;
       }
       return;
     }
@@ -83,7 +131,7 @@ export class Fetcher {
       const { standing, tenure } = await tenures.enter(spec.reader, entry, async () =>
         positions.open(spec.reader, spec.start, signal),
       );
-      const begin = { ...unreadOf(standing, spec, catalogue), tenure };
+      const begin = { ...unreadOf(standing, spec, catalogue), tenure, handOver };
       // It ends, too, when another process takes the reader over.
       const guarded = { ...context, signal: tenure.signal };
       if (spec.ack === "auto")
@@ -101,19 +149,19 @@ export class Fetcher {
   }
 
   /** MANUAL and LEASE: the client acknowledges. */
-  async *#byCursor(begin: Begin, spec: FetchSpec, signal: AbortSignal, session: Session): AsyncGenerator<Uint8Array> {
+  async *#byCursor(begin: Told, spec: FetchSpec, signal: AbortSignal, session: Session): AsyncGenerator<Uint8Array> {
     let places: readonly Place[] = [];
     for await (const chunk of this.#chunks(begin, spec, signal)) {
       places = chunk.places;
-      yield sharedResponse(spec.reader, chunk).bytes;
+      yield told(sharedResponse(spec.reader, chunk), chunk, begin.handOver).bytes;
     }
     if (spec.ack === "lease") await session.untilAcknowledged(places, spec.leaseMs, signal);
   }
 
   /** AUTO: what was sent counts as read when the client has taken all of it and the stream has ended in order. */
-  async *#auto(begin: Begin, spec: FetchSpec, context: CallContext, held: Held): AsyncGenerator<Uint8Array> {
+  async *#auto(begin: Told, spec: FetchSpec, context: CallContext, held: Held): AsyncGenerator<Uint8Array> {
     for await (const chunk of this.#chunks(begin, spec, context.signal)) {
-      const { bytes, cursor } = encodeResponse(spec.reader, chunk);
+      const { bytes, cursor } = told(encodeResponse(spec.reader, chunk), chunk, begin.handOver);
       // Where nothing was delivered nothing has to be known.
       if (chunk.complete && chunk.places.length > 0) this.#settle(cursor, spec.reader, context, held);
       yield bytes;
@@ -147,7 +195,7 @@ export class Fetcher {
   }
 
   /** AUTO on a live tail: each batch counts as read once the client has taken it off the connection. */
-  async *#follow(begin: Begin, spec: FetchSpec, context: CallContext, held: Held): AsyncGenerator<Uint8Array> {
+  async *#follow(begin: Told, spec: FetchSpec, context: CallContext, held: Held): AsyncGenerator<Uint8Array> {
     const { stream, signal, log } = context;
     const progress = new FollowProgress(
       async (cursor) => {
@@ -168,7 +216,7 @@ export class Fetcher {
     let settled = false;
     try {
       for await (const chunk of this.#chunks(begin, spec, signal)) {
-        const { bytes, cursor } = sharedResponse(spec.reader, chunk);
+        const { bytes, cursor } = told(sharedResponse(spec.reader, chunk), chunk, begin.handOver);
         // A limit was reached: it ends as a fetch that does not follow.
         settled = chunk.complete && chunk.places.length > 0;
         if (settled) this.#settle(cursor, spec.reader, context, held);
@@ -178,8 +226,11 @@ export class Fetcher {
     } finally {
       this.#following -= 1;
       // What the client is known to have counts before anybody else is given the reader; the stream's end waits for nothing.
-      const ending = progress.end();
+      // Only where this process ends it: the connection goes with it, and with that the last chance to find out.
+      const lastLook = this.#stopping.signal.aborted && signal.aborted;
+      const ending = progress.end({ lastLook });
       if (!settled) this.#holdUntil(ending, held);
+      if (lastLook) await Promise.race([ending, sleep(LAST_LOOK_MS)]);
     }
   }
 
@@ -245,6 +296,11 @@ export class Fetcher {
       },
     });
   }
+}
+
+function told<R extends { readonly bytes: Uint8Array }>(response: R, chunk: Chunk, handOver: HandOver): R {
+  handOver.batch(chunk, response.bytes.length);
+  return response;
 }
 
 function unreadOf({ places, gaps }: Standing, { sources: asked }: FetchSpec, catalogue: Catalogue): Begin {

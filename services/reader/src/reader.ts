@@ -2,12 +2,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { describeError } from "@apispool/common/errors.js";
 import { addService } from "@apispool/common/grpc-server.js";
+import { callObserver } from "@apispool/common/call-metrics.js";
 import { HealthState } from "@apispool/common/health.js";
 import type { Logger } from "@apispool/common/logger.js";
+import { Metrics } from "@apispool/common/metrics.js";
 import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
+import { startTelemetry } from "@apispool/common/telemetry.js";
 import { compacted, ensureTopics } from "@apispool/kafka-log/ensure-topics.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
+import { meteredLogReader } from "@apispool/kafka-log/metered-log-reader.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";
 import { Acknowledger } from "./acknowledger.js";
@@ -16,9 +20,12 @@ import { Catalogue } from "./catalogue.js";
 import type { ReaderConfig } from "./config.js";
 import { DeadLetters } from "./dead-letters.js";
 import { Fetcher } from "./fetcher.js";
+import { HandOvers } from "./hand-over.js";
 import { keepReadersAlive } from "./keep-alive.js";
+import { LagReport } from "./lag-report.js";
 import { Positions } from "./positions.js";
 import { newProcessId } from "./process-id.js";
+import { readerMetrics } from "./reader-metrics.js";
 import { dataReader } from "./service.js";
 import { Sessions } from "./sessions.js";
 import { StandingReport } from "./standing-report.js";
@@ -43,15 +50,18 @@ export async function startReader(
 ): Promise<RunningServer> {
   const settings: KafkaSettings = { ...config.kafka, log: logger };
   const names = namesFor(settings.topicPrefix);
-  const log = createLog(settings);
-  const tailLog = createLog(settings);
-  const probe = createLogReader({ ...settings, retryForMs: 500 });
+  const metrics = new Metrics();
+  const counts = readerMetrics(metrics);
+  const metered = (reader: LogReader): LogReader => meteredLogReader(reader, counts.kafka);
+  const log = metered(createLog(settings));
+  const tailLog = metered(createLog(settings));
+  const probe = metered(createLogReader({ ...settings, retryForMs: 500 }));
   const catalogue = new Catalogue(log, names, config.topics, logger);
   const claims = new Claims(log, names, newProcessId());
   const positions = new Positions(log, names, catalogue, claims);
   const sessions = new Sessions();
   const tenures = new Tenures(claims);
-  const acknowledger = new Acknowledger(positions, sessions);
+  const acknowledger = new Acknowledger(positions, sessions, (outcome) => counts.acknowledgements.inc({ outcome }));
   const { busyWaitMs, batchBytes, fetchBytes, tailBytes, outageMs } = config;
   const tail = new Tail({
     log: tailLog,
@@ -60,6 +70,12 @@ export async function startReader(
     pollBytes: Math.min(POLL_BYTES, fetchBytes),
     pieceBytes: batchBytes / 8,
   });
+  const report = new StandingReport(log);
+  const health = new HealthState([DataReader.typeName]);
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  new LagReport({ positions, report, most: config.metricsReaders ?? 0, logger, signal }).define(metrics);
+  const telemetry = await startTelemetry("reader", health, config.telemetry, logger, metrics);
   const fetcher = new Fetcher({
     log,
     tail,
@@ -68,12 +84,12 @@ export async function startReader(
     sessions,
     tenures,
     acknowledger,
+    handOvers: new HandOvers(counts, telemetry.tracer),
     busyWaitMs,
     batchBytes,
     fetchBytes,
     outageMs,
   });
-  const report = new StandingReport(log);
   const deadLetters = new DeadLetters(log, names, catalogue);
   const service = dataReader({
     log,
@@ -87,15 +103,14 @@ export async function startReader(
     deadLetters,
     busyWaitMs,
   });
-  const health = new HealthState([DataReader.typeName]);
   const server = await startGrpcService({
     log: logger,
     health,
     address: config.address,
     services: [DataReader],
+    observe: callObserver(metrics, telemetry.tracer),
     register: (grpcServer, options) => addService(grpcServer, DataReader, service, options),
   });
-  const stopping = new AbortController();
   let unguarded = false;
   const life = live();
 
@@ -112,7 +127,6 @@ export async function startReader(
   }
 
   async function live(): Promise<void> {
-    const { signal } = stopping;
     let alive: Promise<void> | undefined;
     for (let first = true; !signal.aborted;) {
       const reachable = await probe.ping(signal).then(
@@ -126,7 +140,7 @@ export async function startReader(
       else if (reachable !== health.serving) {
         logger.info(reachable ? "Kafka can be reached again" : "Kafka cannot be reached");
       }
-      health.setServing(reachable);
+      health.setServing(reachable, kafkaAway(settings.brokers));
       // What cannot be read of what was named is said at once, not with the first fetch.
       if (first && reachable) void catalogue.partitions().catch(() => undefined);
       if (reachable) {
@@ -142,14 +156,18 @@ export async function startReader(
     port: server.port,
     async stop() {
       stopping.abort();
-      health.setServing(false);
-      await Promise.race([fetcher.settled(), sleep(SETTLE_MS)]);
+      health.setServing(false, "it is stopping");
+      await fetcher.stop();
       await server.stop();
-      // What live tails had just been given.
+      // What fetches that came to their end just now had been given.
       await Promise.race([fetcher.settled(), sleep(SETTLE_MS)]);
       await tail.close();
       await life;
-      await Promise.all([log.close(), tailLog.close(), probe.close()]);
+      await Promise.all([log.close(), tailLog.close(), probe.close(), telemetry.stop()]);
     },
   };
+}
+
+function kafkaAway(brokers: readonly string[]): string {
+  return `Kafka at ${brokers.join(", ")} cannot be reached`;
 }

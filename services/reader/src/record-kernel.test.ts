@@ -33,6 +33,10 @@ describe("the kernel", () => {
     ["without an id", { headers: headersWith({ ce_id: undefined }) }],
     ["without an event time", { headers: headersWith({ ce_time: undefined }) }],
     ["with text of any language", { headers: headersWith({ ce_id: Buffer.from("größer-∞"), né: Buffer.from("𝄞") }) }],
+    [
+      "that says where it comes from",
+      { headers: headersWith({ traceparent: Buffer.from("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") }) },
+    ],
     ["at an offset beyond 2^32", { offset: 2 ** 40 }],
     ["of 20 KB", { value: Buffer.alloc(20_000, "1") }],
   ])("writes a record %s itself", (_, but) => {

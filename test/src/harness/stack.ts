@@ -14,6 +14,8 @@ export interface TestStackOptions {
   readonly configFile?: string;
   /** How many reader processes; one unless given. */
   readonly readers?: number;
+  /** Whether the services have their metrics and probes, on free ports. */
+  readonly metrics?: boolean;
   /** What single processes get in their environment beyond that. */
   readonly serviceEnv?: StackOptions["serviceEnv"];
 }
@@ -33,7 +35,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
   const log = fileOutput(logFile);
   // A process that is killed over and over must not have to wait longer every time.
   const supervisor = new Supervisor(log.output, { initialMs: 100, maxMs: 1000, resetAfterMs: 2000 });
-  const { sourceUrl, sourceName, configFile, readers = 1, serviceEnv = {} } = options;
+  const { sourceUrl, sourceName, configFile, readers = 1, metrics = false, serviceEnv = {} } = options;
   const source = (): StackOptions["source"] => {
     if (configFile !== undefined) return { kind: "file", file: configFile };
     if (sourceUrl === undefined) return { kind: "demo", speed: 36_000 };
@@ -51,7 +53,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
       readers,
       kafka: { home: kafkaHome, dir, port: 0 },
       source: source(),
-      ports: { gateway: 0, ingestor: 0, reader: 0, demo: 0 },
+      ports: { gateway: 0, ingestor: 0, reader: 0, demo: 0, ...(metrics ? { metrics: 0 } : {}) },
       env: withoutSettings(process.env),
       serviceEnv: {
         ...serviceEnv,
@@ -74,6 +76,6 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
 /** Settings that the person running the tests has for their own Apispool are not the tests'. */
 export function withoutSettings(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
   const ours =
-    /^(APISPOOL_|SOURCE_|DEMO_|KAFKA_|TOPIC_|PORT$|HOST$|READER|DELIVERY_|LOG_|NODE_ENV$|NODE_OPTIONS$|JEST_)/;
+    /^(APISPOOL_|SOURCE_|DEMO_|KAFKA_|TOPIC_|PORT$|HOST$|READER|DELIVERY_|METRICS_|OTEL_|TRACE_|LOG_|NODE_ENV$|NODE_OPTIONS$|JEST_)/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)));
 }

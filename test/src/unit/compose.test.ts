@@ -1,4 +1,6 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "@jest/globals";
 import { kafkaVersion } from "@apispool/launcher/kafka-libs.js";
@@ -21,7 +23,10 @@ interface ComposeService {
 type ComposeServices = Readonly<Record<string, ComposeService>>;
 
 /** The services as docker compose understands them; undefined where there is no compose, which needs no engine. */
-async function composeServices(env: Readonly<Record<string, string>> = {}): Promise<ComposeServices | undefined> {
+async function composeServices(
+  env: Readonly<Record<string, string>> = {},
+  profile?: string,
+): Promise<ComposeServices | undefined> {
   const docker = { cwd: root, env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env } };
   const dockerConfig = process.env["DOCKER_CONFIG"];
   if (dockerConfig !== undefined) Object.assign(docker.env, { DOCKER_CONFIG: dockerConfig });
@@ -30,7 +35,9 @@ async function composeServices(env: Readonly<Record<string, string>> = {}): Prom
     () => false,
   );
   if (!there) return undefined;
-  const { stdout } = await run("docker", ["compose", "--env-file", "/dev/null", "config", "--format", "json"], docker);
+  const profiles = profile === undefined ? [] : ["--profile", profile];
+  const ask = ["compose", "--env-file", "/dev/null", ...profiles, "config", "--format", "json"];
+  const { stdout } = await run("docker", ask, docker);
   return (JSON.parse(stdout) as { services: ComposeServices }).services;
 }
 
@@ -88,10 +95,36 @@ const services = found ?? {};
   it("sets no variable that the service does not read", () => {
     for (const [name, section] of Object.entries(settingsOf)) {
       if (section === undefined) continue;
-      const read = new Set([...variablesReadBy("Every service"), ...variablesReadBy(section)]);
+      const read = new Set(
+        (["Every service", "Telemetry", section] as const).flatMap((part) => [...variablesReadBy(part)]),
+      );
       const unknown = Object.keys(services[name]?.environment ?? {}).filter((variable) => !read.has(variable));
       expect([name, unknown]).toEqual([name, []]);
     }
+  });
+
+  it("has Prometheus and Grafana where they are asked for, on loopback alone", async () => {
+    const given = (await composeServices({}, "observability")) ?? {};
+    expect(
+      Object.keys(given)
+        .filter((name) => !(name in services))
+        .sort(),
+    ).toEqual(["grafana", "prometheus"]);
+    for (const name of ["prometheus", "grafana"]) {
+      expect(given[name]?.healthcheck?.test?.[0]).toBe("CMD");
+      expect(given[name]?.ports?.map(({ host_ip }) => host_ip)).toEqual(["127.0.0.1"]);
+    }
+    // Where Prometheus looks is where the services are.
+    const config = readFileSync(join(root, "deploy/prometheus/prometheus.yml"), "utf8");
+    const targets = [...config.matchAll(/names: \[(\w+)\], type: A, port: (\d+)/g)].map(([, name, port]) => [
+      name,
+      port,
+    ]);
+    const listening = ["gateway", "ingestor", "reader"].map((name) => [
+      name,
+      services[name]?.environment?.["METRICS_ADDRESS"]?.replace("0.0.0.0:", ""),
+    ]);
+    expect(targets).toEqual(listening);
   });
 
   it("polls what the environment says, where it is published as the environment says", async () => {

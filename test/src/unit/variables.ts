@@ -2,6 +2,7 @@ import { coloursFromEnv } from "@apispool/cli/colours.js";
 import { cliSettingsFromEnv } from "@apispool/cli/settings.js";
 import { demoConfigFromEnv } from "@apispool/demo-api/demo.js";
 import { EnvReader } from "@apispool/common/env.js";
+import { telemetrySettingsFromEnv } from "@apispool/common/telemetry-settings.js";
 import { processSettingsFromEnv } from "@apispool/common/process-settings.js";
 import { gatewayConfigFromEnv } from "@apispool/gateway/config.js";
 import { loadIngestorConfig } from "@apispool/ingestor/config/load.js";
@@ -20,6 +21,7 @@ const readers = {
     javaCandidates(env);
   },
   "Every service": (env) => processSettingsFromEnv(new EnvReader(env)),
+  Telemetry: (env) => telemetrySettingsFromEnv(new EnvReader(env), "127.0.0.1:1"),
   Ingestor: (env) => loadIngestorConfig(new EnvReader(env), { exists: () => false, read: () => "" }),
   Reader: (env) => readerConfigFromEnv(new EnvReader(env)),
   Gateway: (env) => gatewayConfigFromEnv(new EnvReader(env)),
@@ -34,8 +36,19 @@ export type Section = keyof typeof readers;
 
 export const sections = Object.keys(readers) as readonly Section[];
 
-/** The variables that are looked at, found by looking on: nothing is set, and every look is written down. */
+/** These read what stands in a section of its own, too. */
+const telling: ReadonlySet<Section> = new Set(["Ingestor", "Reader", "Gateway"]);
+
+/** The variables of a section, as they are read. */
 export function variablesReadBy(section: Section): ReadonlySet<string> {
+  const all = variablesLookedAtBy(section);
+  if (!telling.has(section)) return all;
+  const telemetry = variablesLookedAtBy("Telemetry");
+  return new Set([...all].filter((name) => !telemetry.has(name)));
+}
+
+/** The variables that are looked at, found by looking on: nothing is set, and every look is written down. */
+function variablesLookedAtBy(section: Section): ReadonlySet<string> {
   const names = new Set<string>();
   const env: Env = new Proxy(
     {},

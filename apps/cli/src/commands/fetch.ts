@@ -6,7 +6,7 @@ import type { Context } from "../context.js";
 import { Delivery } from "../delivery.js";
 import { filtersOf, headerOption, isFiltered, keyOption, whereOption } from "../filters.js";
 import { withGateway } from "../gateway.js";
-import { jsonOption, parseCount, parseMs, sourceOption, urlOption } from "../options.js";
+import { jsonOption, parseCount, parseMs, sourceOption, keyFileOption, urlOption } from "../options.js";
 import { parsePlace, parseSince, placeInit } from "../places.js";
 import { Progress } from "../progress.js";
 import { dataLine, jsonLine } from "../record-lines.js";
@@ -40,6 +40,7 @@ export function fetchCommand({ around }: Context) {
     .addOption(jsonOption("whole records, as `GET /data` gives them, one a line; that is so without it, too"))
     .addOption(new Option("-d, --data", "only the data of records, one a line").conflicts("json"))
     .addOption(urlOption())
+    .addOption(keyFileOption())
     .action(async (options) => {
       const {
         reader,
@@ -52,10 +53,11 @@ export function fetchCommand({ around }: Context) {
         start,
         data,
         url,
+        keyFile,
       } = options;
       const filters = filtersOf(options);
       const acknowledges = ack === "auto" && since === "";
-      await withGateway({ url }, around, async (gateway) => {
+      await withGateway({ url, keyFile }, around, async (gateway) => {
         let delivery: Delivery | undefined;
         const told = (): string => `${delivery?.count ?? 0} records …`;
         // On one terminal the records themselves show how it goes.

@@ -3,7 +3,7 @@ import type { Reader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import type { Context } from "../context.js";
 import { Failure } from "../failure.js";
 import { withGateway } from "../gateway.js";
-import { jsonOption, urlOption } from "../options.js";
+import { jsonOption, keyFileOption, urlOption } from "../options.js";
 import { positionTable } from "../position-text.js";
 import { printable } from "../printable.js";
 import { readerCells, readerHead, readerJson } from "../reader-text.js";
@@ -26,8 +26,9 @@ function listCommand({ around, paint }: Context) {
     )
     .addOption(jsonOption("the readers as `GET /data/readers` gives them"))
     .addOption(urlOption())
-    .action(async ({ json, url }) =>
-      withGateway({ url }, around, async ({ data, signal }) => {
+    .addOption(keyFileOption())
+    .action(async ({ json, url, keyFile }) =>
+      withGateway({ url, keyFile }, around, async ({ data, signal }) => {
         const { readers } = await data.listReaders({}, { signal });
         if (json === true) around.out(JSON.stringify({ readers: readers.map(readerJson) }));
         else if (readers.length === 0) around.out("nobody has read anything yet");
@@ -47,8 +48,9 @@ function showCommand({ around, paint }: Context) {
     .argument("<reader>", "the reader's name")
     .addOption(jsonOption("the reader as `GET /data/readers/{name}` gives it"))
     .addOption(urlOption())
-    .action(async (name, { json, url }) =>
-      withGateway({ url }, around, async ({ data, signal }) => {
+    .addOption(keyFileOption())
+    .action(async (name, { json, url, keyFile }) =>
+      withGateway({ url, keyFile }, around, async ({ data, signal }) => {
         const { reader } = await data.getReader({ reader: name }, { signal });
         if (reader === undefined) throw new Failure(`there is no reader "${printable(name)}"`);
         if (json === true) {
@@ -72,14 +74,15 @@ function deleteCommand({ around }: Context) {
     .argument("<reader>", "the reader's name")
     .option("-y, --yes", "do not ask")
     .addOption(urlOption())
-    .action(async (reader, { yes, url }, command) => {
+    .addOption(keyFileOption())
+    .action(async (reader, { yes, url, keyFile }, command) => {
       if (yes !== true) {
         if (around.ask === undefined)
           return command.error("error: nobody can be asked here: say --yes to delete the reader");
         const answer = await around.ask(`Forget the reader "${printable(reader)}" and its position? [y/N] `);
         if (!/^\s*y(es)?\s*$/i.test(answer)) throw new Failure("nothing was deleted");
       }
-      await withGateway({ url }, around, async ({ data, signal }) => {
+      await withGateway({ url, keyFile }, around, async ({ data, signal }) => {
         await data.deleteReader({ reader }, { signal });
         around.out(`${printable(reader)}: deleted`);
       });

@@ -4,7 +4,7 @@ import type { Position, SeekRequestSchema } from "@apispool/contracts/apispool/v
 import { positionJson } from "@apispool/gateway/data-text.js";
 import type { Context } from "../context.js";
 import { withGateway } from "../gateway.js";
-import { jsonOption, sourceOption, urlOption } from "../options.js";
+import { jsonOption, sourceOption, keyFileOption, urlOption } from "../options.js";
 import { type Place, parsePlace, placeInit } from "../places.js";
 import { positionTable } from "../position-text.js";
 
@@ -35,10 +35,11 @@ export function seekCommand({ around, paint }: Context) {
     .addOption(sourceOption("with --to: move in these sources only"))
     .addOption(jsonOption("the positions as `POST /data/seek` gives them"))
     .addOption(urlOption())
-    .action(async (reader, { to, offset, cursor, source: sources = [], json, url }, command) => {
+    .addOption(keyFileOption())
+    .action(async (reader, { to, offset, cursor, source: sources = [], json, url, keyFile }, command) => {
       const place = placeOf(to, offset, cursor);
       if (place === undefined) return command.error("error: where to? One of --to, --offset and --cursor is needed");
-      await withGateway({ url }, around, async ({ data, signal }) => {
+      await withGateway({ url, keyFile }, around, async ({ data, signal }) => {
         const { positions } = await data.seek({ reader, sources, to: place }, { signal });
         if (json === true) around.out(JSON.stringify({ positions: positions.map(positionJson) }));
         else for (const line of positionTable(positions, paint())) around.out(line);

@@ -4,7 +4,7 @@ import { workerSource } from "@apispool/gateway/worker-json.js";
 import type { Context } from "../context.js";
 import { Ended } from "../failure.js";
 import { withGateway } from "../gateway.js";
-import { jsonOption, urlOption } from "../options.js";
+import { jsonOption, keyFileOption, urlOption } from "../options.js";
 import { printable } from "../printable.js";
 import { Progress } from "../progress.js";
 
@@ -50,6 +50,7 @@ function changeCommand(context: Context, change: Change) {
     .argument("[source...]", "names of sources; all of them where none is given")
     .addOption(jsonOption("the sources as `POST /worker` gives them"))
     .addOption(urlOption())
+    .addOption(keyFileOption())
     .action(async (sources, options) =>
       withGateway(options, around, async ({ worker, signal }) => {
         const statuses = await waitFor(

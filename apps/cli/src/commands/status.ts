@@ -4,7 +4,7 @@ import { workerSource } from "@apispool/gateway/worker-json.js";
 import type { Context } from "../context.js";
 import { type Gateway, withGateway } from "../gateway.js";
 import { lasting } from "../lasting.js";
-import { jsonOption, urlOption } from "../options.js";
+import { jsonOption, keyFileOption, urlOption } from "../options.js";
 import { statusText } from "../status-text.js";
 import { OutputClosed } from "../surroundings.js";
 
@@ -17,6 +17,7 @@ export function statusCommand(context: Context) {
     .option("-w, --watch", "go on telling what changes, until Ctrl-C")
     .addOption(jsonOption("the sources as `GET /worker` gives them; with --watch a source a line"))
     .addOption(urlOption())
+    .addOption(keyFileOption())
     .action(async (sources, options) =>
       withGateway(options, around, async (gateway) => {
         const json = options.json === true;

@@ -5,7 +5,7 @@ import { Delivery } from "../delivery.js";
 import { filtersOf, isFiltered, headerOption, keyOption, whereOption } from "../filters.js";
 import { withGateway } from "../gateway.js";
 import { lasting } from "../lasting.js";
-import { jsonOption, sourceOption, urlOption } from "../options.js";
+import { jsonOption, sourceOption, keyFileOption, urlOption } from "../options.js";
 import { parsePlace, parseSince, placeInit } from "../places.js";
 import { dataLine, jsonLine, readableLine } from "../record-lines.js";
 
@@ -31,8 +31,9 @@ export function tailCommand({ around, paint }: Context) {
     .addOption(jsonOption("whole records, as `GET /data` gives them, one a line"))
     .addOption(new Option("-d, --data", "only the data of records, one a line").conflicts("json"))
     .addOption(urlOption())
+    .addOption(keyFileOption())
     .action(async (options, command) => {
-      const { reader, source: sources = [], since, start, json, data, url } = options;
+      const { reader, source: sources = [], since, start, json, data, url, keyFile } = options;
       if (reader !== undefined && since !== undefined) {
         return command.error(
           "error: --since moves nobody, so it cannot go with --reader; `apispool seek` moves a reader",
@@ -43,7 +44,7 @@ export function tailCommand({ around, paint }: Context) {
       const filters = filtersOf(options);
       const { isTerminal } = around.output;
       const readable = readableLine(paint(), () => (isTerminal ? around.output.columns : undefined));
-      await withGateway({ url }, around, async (gateway) => {
+      await withGateway({ url, keyFile }, around, async (gateway) => {
         const delivery = new Delivery({
           gateway,
           around,

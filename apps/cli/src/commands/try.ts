@@ -2,7 +2,7 @@ import { Command, Option } from "@commander-js/extra-typings";
 import type { Context } from "../context.js";
 import { Ended } from "../failure.js";
 import { withGateway } from "../gateway.js";
-import { parseCount, urlOption } from "../options.js";
+import { parseCount, keyFileOption, urlOption } from "../options.js";
 import { Progress } from "../progress.js";
 import { cliSettingsFromEnv } from "../settings.js";
 import { tell } from "../tried-text.js";
@@ -21,7 +21,8 @@ export function tryCommand({ around }: Context) {
     .option("--pages <count>", "at most so many pages", parseCount, 1)
     .option("--records <count>", "print at most so many records", parseCount, 100)
     .addOption(urlOption())
-    .action(async (source, { file, pages, records, url }) => {
+    .addOption(keyFileOption())
+    .action(async (source, { file, pages, records, url, keyFile }) => {
       if (url === undefined) {
         const { tryHere } = await import("../try-here.js");
         const code = await tryHere(
@@ -32,7 +33,7 @@ export function tryCommand({ around }: Context) {
         if (code !== 0) throw new Ended(code);
         return;
       }
-      await withGateway({ url }, around, async ({ worker, signal }) => {
+      await withGateway({ url, keyFile }, around, async ({ worker, signal }) => {
         using progress = new Progress(around, () => "polling …");
         const tried = await worker.trySource({ source, maxPages: pages, maxRecords: records }, { signal });
         progress.clear();

@@ -43,6 +43,8 @@ export class FakeGateway {
   readonly seeks: SeekRequest[] = [];
   readonly tries: TrySourceRequest[] = [];
   readonly deleted: string[] = [];
+  /** What was shown with each request for the status. */
+  readonly authorizations: (string | undefined)[] = [];
   readers: MessageInitShape<typeof ReaderSchema>[] = [];
   statuses: SourceStatus[] = [
     create(SourceStatusSchema, {
@@ -110,7 +112,10 @@ export class FakeGateway {
     router.service(WorkerControl, {
       start: ({ sources }) => this.#set(sources, DesiredState.STARTED),
       stop: ({ sources }) => this.#set(sources, DesiredState.STOPPED),
-      getStatus: ({ sources }) => ({ sources: this.#known(sources) }),
+      getStatus: ({ sources }, { requestHeader }) => {
+        this.authorizations.push(requestHeader.get("authorization") ?? undefined);
+        return { sources: this.#known(sources) };
+      },
       watchStatus: ({ sources }, { signal }) => this.#watch(sources, signal),
       trySource: (request) => {
         this.tries.push(request);

@@ -51,6 +51,9 @@ function adviceFor(error: ConnectError): string {
     case Code.Unimplemented:
       return "The services are of different versions: bring them to the same one.";
     case Code.Unauthenticated:
+      return "Sign in above with a key or token.";
+    case Code.ResourceExhausted:
+      return "Wait a little, then try again.";
     case Code.PermissionDenied:
       return "Ask whoever runs Apispool for access.";
     case Code.Internal:

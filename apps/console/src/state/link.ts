@@ -33,6 +33,11 @@ export function checkLink(): void {
   alarm.ring();
 }
 
+/** Opens everything anew, as somebody else. */
+export function startOver(): void {
+  for (const tell of [...lost, ...found]) tell();
+}
+
 /** Asks the gateway again and again, for ever: a stream with nothing to say looks the same as a dead one. */
 export async function watchLink(): Promise<void> {
   const life = new AbortController().signal;

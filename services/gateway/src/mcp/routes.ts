@@ -2,11 +2,10 @@ import { createMcpHandler } from "@modelcontextprotocol/server";
 import { describeError } from "@apispool/common/errors.js";
 import type { Fetching } from "../delivery.js";
 import type { Exchange } from "../exchange.js";
-import { readBody } from "../json-body.js";
+import { assertDepth, readBody } from "../json-body.js";
 import type { Routes } from "../router.js";
 import type { Upstreams } from "../upstream.js";
 import { end, write } from "../write.js";
-import { assertOwnPage } from "./origin.js";
 import { mcpServer, mcpTools } from "./server.js";
 
 export interface McpOptions {
@@ -20,14 +19,15 @@ export interface McpOptions {
 /**
  * `/mcp`: the Model Context Protocol's streamable HTTP, its revisions of 2025 and 2026-07-28. Stateless: there are no sessions to be
  * ended (DELETE) and nothing to be told without being asked (GET), so both are answered 405, as the protocol has it.
+ * Foreign pages, and names that were made to mean this machine (DNS rebinding), are refused before anything is served (`access/origins.ts`).
  */
 export function mcpRoutes({ upstreams, delivery, maxBodyBytes, stallTimeoutMs }: McpOptions): Routes {
   const tools = mcpTools(upstreams, delivery);
   return {
     "/mcp": {
       async POST(exchange) {
-        assertOwnPage(exchange.req.headers);
         const body = await readBody(exchange, maxBodyBytes);
+        assertDepth(body, exchange.jsonDepth);
         const handler = createMcpHandler(() => mcpServer(tools, exchange), {
           onerror: (error) => exchange.log.debug({ err: describeError(error) }, "MCP request not served"),
           // Nothing is ever told to who subscribes.

@@ -70,13 +70,14 @@ const shared = {
   ),
   since: Type.Optional(
     eitherText([cursor(), time(), oneOf(["earliest", "latest"])], {
-      description: "Reads from there, and moves nobody. Goes with `ack` only as `manual`.",
+      description:
+        "A cursor, `earliest`, `latest` or a time: reads from there, and moves nobody. Goes with `ack` only as `manual`.",
       allowed: "a cursor, earliest, latest or a time",
     }),
   ),
   start: Type.Optional(
     eitherText([time(), oneOf(["earliest", "latest"])], {
-      description: "Where a reader begins that is new; left out: `earliest`.",
+      description: "Where a reader begins that is new: `earliest` (as where it is left out), `latest` or a time.",
       allowed: "earliest, latest, or a time such as 2026-11-24T12:00:00Z",
     }),
   ),

@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { silentLogger } from "@apispool/common/logger.js";
+import { type Logger, silentLogger } from "@apispool/common/logger.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
 import type { GatewayConfig } from "../config.js";
 import { startGateway } from "../gateway.js";
+import { defaultLimits } from "../limits/settings.js";
 import type { Resolve } from "../reader-addresses.js";
 import { FakeIngestor, FakeReader } from "./fake-upstreams.js";
 
@@ -13,7 +14,11 @@ export class Harness {
   readonly ingestor = new FakeIngestor();
   gateway: RunningServer | undefined;
 
-  static async start(config: Partial<GatewayConfig> = {}, resolve?: Resolve): Promise<Harness> {
+  static async start(
+    config: Partial<GatewayConfig> = {},
+    resolve?: Resolve,
+    log: Logger = silentLogger,
+  ): Promise<Harness> {
     const harness = new Harness();
     const [readerAddress, ingestorAddress] = await Promise.all([harness.reader.start(), harness.ingestor.start()]);
     harness.gateway = await startGateway(
@@ -29,9 +34,10 @@ export class Harness {
         headersTimeoutMs: 10_000,
         maxBodyBytes: 1024 * 1024,
         maxConnections: 1000,
+        limits: defaultLimits,
         ...config,
       },
-      silentLogger,
+      log,
       resolve,
     );
     await eventually(async () => {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { EnvReader } from "@apispool/common/env.js";
 import { describeError } from "@apispool/common/errors.js";
+import { type TelemetrySettings, telemetrySettingsFromEnv } from "@apispool/common/telemetry-settings.js";
 import { kafkaSettingsFromEnv, type KafkaSettings } from "@apispool/kafka-log/settings.js";
 import { At } from "./at.js";
 import { compileSources } from "./compile-sources.js";
@@ -21,6 +22,10 @@ export interface IngestorConfig {
   readonly sources: readonly SourceConfig[];
   /** The file that the sources come from, to be watched; undefined where they come from variables. */
   readonly file: string | undefined;
+  /** Undefined: nobody is told of anything. */
+  readonly telemetry?: TelemetrySettings;
+  /** Whether the APIs are sent a `traceparent` where there are traces. */
+  readonly traceUpstream?: boolean;
 }
 
 /** Where a file's text comes from; throws where it cannot be read. */
@@ -45,7 +50,10 @@ export function loadIngestorConfig(env: EnvReader, files: ConfigFiles = realFile
   if (file !== undefined) refuseVariables(env, file);
   const config = root === undefined ? undefined : compileRoot(root, problems);
   for (const problem of problems.list()) env.problem(...split(problem));
-  return { address, kafka: kafkaSettings(env, config?.kafka), sources: config?.sources ?? [], file };
+  const telemetry = telemetrySettingsFromEnv(env, "127.0.0.1:9465");
+  const traceUpstream = env.boolean("TRACE_UPSTREAM", false);
+  const kafka = kafkaSettings(env, config?.kafka);
+  return { address, kafka, sources: config?.sources ?? [], file, telemetry, traceUpstream };
 }
 
 /** Checks a file's text without starting anything; `problems` is empty where it is right. */

@@ -5,7 +5,7 @@ import { KeyedLock } from "@apispool/common/keyed-lock.js";
 import type { SourceConfig } from "../config/source-config.js";
 import type { Assignment } from "../lease/lease.js";
 import type { Owner } from "../state/source-state.js";
-import type { SourceStatusInit } from "../worker/worker-status.js";
+import type { SourceStatusInit, WorkerStatus } from "../worker/worker-status.js";
 import type { ControlLog, Desired } from "./control-log.js";
 import { type Made, SourceEntry, ownerText } from "./source-entry.js";
 import type { PublishedInit, PublishedStatus } from "./status-log.js";
@@ -48,6 +48,11 @@ export class SourceSet {
   /** The sources that are this process's to poll. */
   get held(): readonly string[] {
     return [...this.#entries].filter(([, { held }]) => held).map(([name]) => name);
+  }
+
+  /** What this process does with each source. */
+  get known(): readonly { readonly held: boolean; readonly status: WorkerStatus }[] {
+    return Array.from(this.#entries.values(), ({ held, made }) => ({ held, status: made.worker.status }));
   }
 
   config(name: string): SourceConfig | undefined {

@@ -87,7 +87,7 @@ export class Children {
       if (!(error instanceof PollError) || !this.#givesUp(item, error, config.retry.maxAttempts)) throw error;
       const letter = this.#deadLetter(record.value, item, error);
       await sink.commit({ found: [sink.stage({ records: [], deadLetters: [letter] })], state: done });
-      options.events?.onPart?.({ written: 0, duplicates: 0, deadLetters: [letter] });
+      options.events?.onPart?.({ written: 0, bytes: 0, duplicates: 0, deadLetters: [letter] });
       return undefined;
     }
   }

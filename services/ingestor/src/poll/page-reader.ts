@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { traced } from "@apispool/common/tracing.js";
 import type { ItemBatch, Page, ResumeAt } from "../extract/page.js";
 import { ResumeMismatch } from "../extract/resume-mismatch.js";
 import { conditionalHeaders, freshForMs, validatorsOf } from "../http/conditional.js";
@@ -124,7 +125,7 @@ export class PageReader {
     const conditional = { ...request, headers: { ...request.headers, ...(isFirst ? this.#conditions() : {}) } };
     const retry = this.#probes ? { ...config.retry, maxAttempts: 1 } : config.retry;
     try {
-      const response = await withRetries(retry, async () => parts.http.send(conditional, signal), signal, {
+      const response = await withRetries(retry, async () => this.#send(conditional, signal), signal, {
         budget: parts.budget,
         ...(events?.onRetry === undefined ? {} : { onRetry: events.onRetry }),
       });
@@ -135,6 +136,24 @@ export class PageReader {
       if (error instanceof PollError && error.httpStatus !== undefined) events?.onAnswer?.(error.httpStatus);
       throw error;
     }
+  }
+
+  async #send(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+    const { config, parts, trace } = this.#options;
+    if (trace === undefined) return await parts.http.send(request, signal);
+    const span = trace.request(request.method, config.request.shownUrl);
+    return await traced(span, async () => {
+      try {
+        const traced = { ...request, headers: { ...request.headers, ...trace.headersFor(span) } };
+        const response = await parts.http.send(traced, signal);
+        span.set({ "http.response.status_code": response.status });
+        return response;
+      } catch (error) {
+        if (error instanceof PollError && error.httpStatus !== undefined)
+          span.set({ "http.response.status_code": error.httpStatus });
+        throw error;
+      }
+    });
   }
 
   async *#page(response: HttpResponse, signal: AbortSignal): AsyncGenerator<PageChunk, PageEnd> {

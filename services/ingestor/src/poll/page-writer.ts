@@ -137,11 +137,11 @@ export class PageWriter {
 
   async #commit(state: PollState): Promise<void> {
     const { sink, events } = this.#options;
-    const { found, written, duplicates } = this.#part.taken();
+    const { found, written, bytes, duplicates } = this.#part.taken();
     this.#staged = undefined;
     // Nothing of a page counts before all of it that is new is in the log.
-    await sink.commit({ found, state });
-    events?.onPart?.({ written, duplicates, deadLetters: found.flatMap(({ deadLetters }) => deadLetters) });
+    await sink.commit({ found, state, trace: this.#options.trace });
+    events?.onPart?.({ written, bytes, duplicates, deadLetters: found.flatMap(({ deadLetters }) => deadLetters) });
   }
 
   /** Where the poll stands behind a page. */

@@ -26,8 +26,14 @@ export class PartInProgress {
     return this.#items >= MOST_RECORDS || this.#bytes >= MOST_BYTES;
   }
 
-  taken(): { readonly found: readonly Found[]; readonly written: number; readonly duplicates: number } {
-    const taken = { found: this.#found, written: this.#written, duplicates: this.#duplicates };
+  /** `bytes`: of the JSON of the records. */
+  taken(): {
+    readonly found: readonly Found[];
+    readonly written: number;
+    readonly bytes: number;
+    readonly duplicates: number;
+  } {
+    const taken = { found: this.#found, written: this.#written, bytes: this.#bytes, duplicates: this.#duplicates };
     this.#found = [];
     this.#items = this.#bytes = this.#written = this.#duplicates = 0;
     return taken;

@@ -1,4 +1,5 @@
 import type { DeadLetter, ExtractedRecord, ItemBatch } from "../extract/page.js";
+import type { PollTrace } from "../telemetry/poll-trace.js";
 import type { PollState } from "./poll-state.js";
 
 /** What is new of a batch. */
@@ -19,6 +20,7 @@ export interface Part {
   readonly state: PollState;
   /** Write the state even where there is nothing new. */
   readonly flush?: boolean;
+  readonly trace?: PollTrace | undefined;
 }
 
 /** Where a poll's findings go: the log, or, for a try, nowhere. */

@@ -1,5 +1,6 @@
 import type { SourceConfig } from "../config/source-config.js";
 import type { PollError } from "../poll-error.js";
+import type { PollTrace } from "../telemetry/poll-trace.js";
 import { PageReader, isFarAhead } from "./page-reader.js";
 import { PageWriter } from "./page-writer.js";
 import type { Found, PollSink } from "./poll-sink.js";
@@ -21,6 +22,8 @@ export interface PollEvents {
 
 export interface PartCounts {
   readonly written: number;
+  /** Of the JSON of the records written. */
+  readonly bytes: number;
   readonly duplicates: number;
   readonly deadLetters: Found["deadLetters"];
 }
@@ -33,6 +36,7 @@ export interface PollOptions {
   /** Wall clock, in milliseconds since the Unix epoch. */
   readonly now: () => number;
   readonly events?: PollEvents;
+  readonly trace?: PollTrace | undefined;
   /** What a child's requests are made for. */
   readonly parent?: { readonly item: ParentItem; readonly record: unknown; readonly after: PollState["parent"] };
   /** The API has failed for long: the first request is not repeated where it fails again. */

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { traceparentHeader } from "@apispool/common/tracing.js";
 import { utf8Length } from "@apispool/kafka-log/short-text.js";
 import { deadLetterHeaders, recordHeaders } from "@apispool/kafka-log/topics.js";
 import type { ExtractedRecord } from "../extract/page.js";
@@ -53,8 +54,14 @@ function partitionOf(id: string, partitions: number): number {
   return partitions === 1 ? 0 : createHash("sha256").update(id).digest().readUInt32BE(0) % partitions;
 }
 
-/** Records as Kafka messages: CloudEvents 1.0, Kafka binding, binary mode. */
-export function* recordMessages(records: Iterable<NumberedRecord>, source: string): Generator<PartitionedMessage> {
+/** Records as Kafka messages: CloudEvents 1.0, Kafka binding, binary mode. `traceparent`: of what wrote them, where that is traced. */
+export function* recordMessages(
+  records: Iterable<NumberedRecord>,
+  source: string,
+  traceparent?: string,
+): Generator<PartitionedMessage> {
+  // CloudEvents' extension "Distributed Tracing"; without the binding's prefix, as OpenTelemetry's Kafka clients have it.
+  const origin = traceparent === undefined ? {} : { [traceparentHeader]: traceparent };
   for (const { record, unwritten, partition, sequence, timestamp } of records) {
     yield {
       partition,
@@ -71,6 +78,7 @@ export function* recordMessages(records: Iterable<NumberedRecord>, source: strin
         [recordHeaders.sequence]: String(sequence),
         [recordHeaders.hash]: record.hash,
         ...(unwritten === undefined ? {} : { [unwrittenHeader]: unwritten.join(",") }),
+        ...origin,
       },
     };
   }

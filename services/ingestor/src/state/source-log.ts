@@ -1,10 +1,12 @@
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { SharedConnections } from "@apispool/kafka-log/producer-connections.js";
 import type { Names } from "@apispool/kafka-log/topics.js";
+import { traced } from "@apispool/common/tracing.js";
 import { withDeadline } from "../deadline.js";
 import type { ItemBatch } from "../extract/page.js";
 import { type PollState, idsToRemember, mustAdvance } from "../poll/poll-state.js";
 import type { Found, Part, PollSink } from "../poll/poll-sink.js";
+import type { IngestorMetrics } from "../telemetry/ingestor-metrics.js";
 import { DedupWindow } from "./dedup-window.js";
 import { type LogTail, readTail, rememberAll } from "./log-tail.js";
 import { deadLetterMessages, inSends, numbered, recordMessages } from "./outgoing.js";
@@ -71,6 +73,7 @@ export interface SourceLogOptions {
   readonly names: Names;
   readonly owner: Owner;
   readonly source: { readonly name: string; readonly origin: string; readonly dedupWindow: number };
+  readonly metrics?: Pick<IngestorMetrics, "kafka" | "transactions">;
 }
 
 /**
@@ -91,7 +94,8 @@ export class SourceLog implements PollSink {
   constructor(options: SourceLogOptions) {
     this.#options = options;
     this.#origin = options.source.origin;
-    this.#producer = new TransactionalProducer(options.connections, options.names.transactionalId(options.source.name));
+    const transactionalId = options.names.transactionalId(options.source.name);
+    this.#producer = new TransactionalProducer(options.connections, transactionalId, options.metrics?.kafka);
   }
 
   get ready(): boolean {
@@ -208,12 +212,22 @@ export class SourceLog implements PollSink {
     }
   }
 
-  async #write(position: LogPosition, { found, state }: Part): Promise<void> {
+  async #write(position: LogPosition, { found, state, trace }: Part): Promise<void> {
     if (!this.#producer.ready) await this.#own(position);
+    const { names, source, metrics } = this.#options;
     const sequences = new Map(position.sequences);
     this.#unsettled = true;
-    const sends = this.#sends(position, sequences, found, state);
-    position.stateOffset = await this.#producer.write(sends, this.#options.names.state);
+    const records = trace === undefined ? 0 : found.reduce((sum, { records: some }) => sum + some.length, 0);
+    const span = trace?.transaction(source.name, records);
+    const sends = this.#sends(position, sequences, found, state, span?.sampled === true ? span.traceparent : undefined);
+    const begin = performance.now();
+    let outcome = "error";
+    try {
+      position.stateOffset = await traced(span, async () => this.#producer.write(sends, names.state));
+      outcome = "ok";
+    } finally {
+      metrics?.transactions.observe({ outcome }, (performance.now() - begin) / 1000);
+    }
     this.#unsettled = false;
     for (const [partition, sequence] of sequences) position.sequences.set(partition, sequence);
     position.written = state;
@@ -247,9 +261,10 @@ export class SourceLog implements PollSink {
     sequences: Map<number, number>,
     found: readonly Found[],
     poll: PollState,
+    traceparent: string | undefined,
   ): Generator<Send> {
     const { names, source, owner } = this.#options;
-    const records = inSends(recordMessages(numbered(found, partitions, sequences), this.#origin));
+    const records = inSends(recordMessages(numbered(found, partitions, sequences), this.#origin, traceparent));
     const deadLetters = inSends(deadLetterMessages(found, this.#origin));
     let last: Send = [];
     for (const [topic, parts] of [

@@ -1,6 +1,8 @@
 import type { Message, Producer, Transaction } from "kafkajs";
 import type { SharedConnections } from "@apispool/kafka-log/producer-connections.js";
+import { isConnectionTrouble } from "@apispool/kafka-log/retry.js";
 import { grouped } from "@apispool/kafka-log/quick-broker.js";
+import type { KafkaOperation, ObserveKafka } from "@apispool/kafka-log/metered-log-reader.js";
 import { withDeadline } from "../deadline.js";
 
 /** An open transaction of a crashed process holds up readers of committed records for this long, in milliseconds. */
@@ -45,13 +47,15 @@ export function isFenced(error: unknown): boolean {
 export class TransactionalProducer {
   readonly #connections: SharedConnections;
   readonly #transactionalId: string;
+  readonly #observe: ObserveKafka;
   #producer: Producer | undefined;
   #open: Transaction | undefined;
   #closed = false;
   /** The newest offset known of each partition: what is acknowledged must lie behind it. */
   readonly #newest = new Map<string, number>();
 
-  constructor(connections: SharedConnections, transactionalId: string) {
+  constructor(connections: SharedConnections, transactionalId: string, observe: ObserveKafka = () => {}) {
+    this.#observe = observe;
     this.#connections = connections;
     this.#transactionalId = transactionalId;
   }
@@ -74,7 +78,7 @@ export class TransactionalProducer {
     });
     this.#producer = producer;
     this.#newest.clear();
-    const open = await this.#step(producer, "making a producer", async () => {
+    const open = await this.#step(producer, "begin_transaction", "making a producer", async () => {
       await producer.connect();
       return await producer.transaction();
     });
@@ -98,11 +102,17 @@ export class TransactionalProducer {
     const producer = this.#producer;
     if (producer === undefined) throw new Error("a producer that was thrown away cannot write");
     const transaction =
-      this.#open ?? (await this.#step(producer, "beginning a transaction", async () => await producer.transaction()));
+      this.#open ??
+      (await this.#step(
+        producer,
+        "begin_transaction",
+        "beginning a transaction",
+        async () => await producer.transaction(),
+      ));
     this.#open = undefined;
     let lastOffset = -1;
     for (const send of sends) {
-      await this.#step(producer, "writing records", async () => {
+      await this.#step(producer, "produce", "writing records", async () => {
         const topicMessages = send.map(({ topic, messages }) => ({ topic, messages: grouped(messages) }));
         const acknowledged = await transaction.sendBatch({ topicMessages });
         for (const { topicName, partition, baseOffset } of acknowledged) {
@@ -112,7 +122,7 @@ export class TransactionalProducer {
       });
     }
     // Only what a send brought is known exactly; the markers that a commit adds make offsets grow, never shrink.
-    await this.#step(producer, "committing records", async () => await transaction.commit());
+    await this.#step(producer, "end_transaction", "committing records", async () => await transaction.commit());
     return lastOffset;
   }
 
@@ -143,11 +153,16 @@ export class TransactionalProducer {
     this.#newest.set(partition, baseOffset);
   }
 
-  async #step<T>(producer: Producer, what: string, work: () => Promise<T>): Promise<T> {
+  async #step<T>(producer: Producer, operation: KafkaOperation, what: string, work: () => Promise<T>): Promise<T> {
+    const begin = performance.now();
     const working = work();
     try {
-      return await withDeadline(working, STEP_MS, what);
+      const done = await withDeadline(working, STEP_MS, what);
+      this.#observe(operation, "ok", (performance.now() - begin) / 1000);
+      return done;
     } catch (error) {
+      const outcome = isConnectionTrouble(error) ? "unavailable" : "error";
+      this.#observe(operation, outcome, (performance.now() - begin) / 1000);
       if (this.#producer === producer) this.discard();
       this.#connections.failed(producer, error);
       // kafkajs may connect again on its own while it retries; that connection has to go too.

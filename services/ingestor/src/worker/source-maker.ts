@@ -17,6 +17,7 @@ import { SourceLog } from "../state/source-log.js";
 import type { Owner } from "../state/source-state.js";
 import { StateIndex } from "../state/state-index.js";
 import { TopicMap } from "../state/topic-map.js";
+import { SourceTelemetry, type TelemetryOfAll } from "../telemetry/source-telemetry.js";
 import { trySource } from "../try/try-source.js";
 import { type PollSource, Worker } from "./worker.js";
 
@@ -36,6 +37,7 @@ export interface MakerOptions {
   readonly log: Logger;
   readonly clock?: Clock;
   readonly http?: HttpClientDeps;
+  readonly telemetry: TelemetryOfAll;
   /** How many sources there are. */
   readonly count: () => number;
   readonly stillOurs: (source: string, signal: AbortSignal) => Promise<boolean>;
@@ -59,7 +61,7 @@ export class SourceMaker {
   }
 
   make(config: SourceConfig, after: Promise<void>): Made {
-    const { brokers, log, stillOurs, onChange, count } = this.#options;
+    const { brokers, log, stillOurs, onChange, count, telemetry } = this.#options;
     const { name, schedule } = config;
     const parts = this.parts(config);
     const intervalMs = schedule.kind === "interval" ? schedule.intervalMs : 0;
@@ -73,6 +75,7 @@ export class SourceMaker {
         clock: this.#clock,
         pollSource: this.#pollSource(config),
         onChange: () => onChange(name),
+        telemetry: new SourceTelemetry(telemetry, name),
         stillOurs: async (signal) => stillOurs(name, signal),
         firstDelayMs: () => (count() <= AT_ONCE ? 0 : this.#clock.random() * Math.min(intervalMs, count() * SPREAD_MS)),
       },
@@ -128,7 +131,7 @@ export class SourceMaker {
   }
 
   openLog(config: SourceConfig): SourceLog {
-    const { producers, reader, names, owner } = this.#options;
+    const { producers, reader, names, owner, telemetry } = this.#options;
     const { name, dedupWindow, request } = config;
     const source = { name, dedupWindow, origin: eventSource(request.shownUrl) };
     return new SourceLog({
@@ -140,6 +143,7 @@ export class SourceMaker {
       names,
       owner,
       source,
+      metrics: telemetry.metrics,
     });
   }
 }

@@ -7,6 +7,7 @@ import type { SourceParts } from "../poll/source-parts.js";
 import type { Clock } from "../schedule/clock.js";
 import { type Due, Schedule } from "../schedule/schedule.js";
 import { FencedError, OutdatedError, type SourceLog } from "../state/source-log.js";
+import type { SourceTelemetry, ToldPoll } from "../telemetry/source-telemetry.js";
 import { isOpen, judge } from "./failures.js";
 import { type WorkerState, type WorkerStatus, newCounters } from "./worker-status.js";
 
@@ -29,6 +30,7 @@ export interface WorkerOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly onChange: () => void;
+  readonly telemetry: SourceTelemetry;
   /** Whether this process is still meant to poll the source; asked when another producer has shut it out. */
   readonly stillOurs: (signal: AbortSignal) => Promise<boolean>;
   /** How long to wait before the first poll, in milliseconds: many sources must not all begin at once. */
@@ -130,7 +132,7 @@ export class Worker {
       let due: Due | undefined = schedule.first(firstDelayMs());
       await this.#until(due, stop);
       while (!stop.aborted) {
-        due = await this.#turn(sourceLog, schedule, stop);
+        due = await this.#turn(sourceLog, schedule, stop, -due.left());
         if (due === undefined) break;
         await this.#until(due, stop);
       }
@@ -155,8 +157,9 @@ export class Worker {
   }
 
   /** One poll. Tells when the next one is due; undefined: it is not. */
-  async #turn(sourceLog: SourceLog, schedule: Schedule, stop: AbortSignal): Promise<Due | undefined> {
-    const { clock, config } = this.#options;
+  async #turn(sourceLog: SourceLog, schedule: Schedule, stop: AbortSignal, lateMs: number): Promise<Due | undefined> {
+    const { clock, config, telemetry } = this.#options;
+    const told = telemetry.begin(lateMs);
     try {
       if (!sourceLog.ready) {
         this.#enter({ kind: "recovering" });
@@ -166,9 +169,10 @@ export class Worker {
       this.#enter({ kind: "polling" });
       const begin = clock.mono();
       const written = this.#counters.recordsSinceStart;
-      const outcome = await this.#poll(sourceLog, stop);
+      const outcome = await this.#poll(sourceLog, stop, told);
       this.#succeeded(clock.mono() - begin);
       const news = this.#counters.recordsSinceStart > written;
+      told.end(outcome.notModified ? "not_modified" : news ? "news" : "nothing_new");
       // What the API says of its answer counts only where the next request is the same one.
       const same = config.request.url.constant && config.request.query.every(([, value]) => value.constant);
       const due = schedule.next({
@@ -179,6 +183,7 @@ export class Worker {
       this.#enter({ kind: "idle", nextPollAt: Date.now() + Math.max(0, due.left()) });
       return due;
     } catch (error) {
+      told.end(outcomeOf(error, stop), error);
       if (stop.aborted) return undefined;
       if (error instanceof OutdatedError) return schedule.again(0);
       if (error instanceof FencedError) return await this.#shutOut(error, schedule, stop);
@@ -190,7 +195,7 @@ export class Worker {
     }
   }
 
-  async #poll(sourceLog: SourceLog, stop: AbortSignal): Promise<PollOutcome> {
+  async #poll(sourceLog: SourceLog, stop: AbortSignal, told: ToldPoll): Promise<PollOutcome> {
     const { config, parts, clock, pollSource = poll } = this.#options;
     const counters = this.#counters;
     counters.polls += 1;
@@ -202,10 +207,13 @@ export class Worker {
         if (this.#state.kind !== "polling") this.#enter({ kind: "polling" });
       },
       onRetry: (error, waitMs) => {
+        told.retry(error);
         this.#tellError(error.message, error);
         this.#enter({ kind: "backing_off", nextPollAt: Date.now() + waitMs });
       },
-      onPart: ({ written, duplicates, deadLetters }) => {
+      onPart: (part) => {
+        const { written, duplicates, deadLetters } = part;
+        told.part(part);
         counters.recordsSinceStart += written;
         counters.duplicatesDropped += duplicates;
         counters.deadLettered += deadLetters.length;
@@ -219,7 +227,9 @@ export class Worker {
       },
     };
     const probe = isOpen(counters.consecutiveFailures, config.retry);
-    const outcome = await pollSource({ config, parts, sink: sourceLog, signal: stop, now: clock.wall, events, probe });
+    const { trace } = told;
+    const context = { config, parts, sink: sourceLog, signal: stop, now: clock.wall };
+    const outcome = await pollSource({ ...context, events, probe, trace });
     if (outcome.notModified) counters.notModified += 1;
     return outcome;
   }
@@ -285,4 +295,10 @@ export class Worker {
     this.#state = state;
     this.#options.onChange();
   }
+}
+
+function outcomeOf(error: unknown, stop: AbortSignal): "stopped" | "outdated" | "fenced" | "failed" {
+  if (stop.aborted) return "stopped";
+  if (error instanceof OutdatedError) return "outdated";
+  return error instanceof FencedError ? "fenced" : "failed";
 }

@@ -15,6 +15,8 @@ import { silentLogger } from "@apispool/common/logger.js";
 import { servicesOverHttp } from "../../connect-routes.js";
 import { Exchange } from "../../exchange.js";
 import { HttpServers } from "../../http-servers.js";
+import { Connections } from "../../limits/connections.js";
+import { defaultLimits } from "../../limits/settings.js";
 import { fail } from "../../router.js";
 import { httpError } from "../../problem.js";
 import { ConformanceService } from "./service.js";
@@ -29,6 +31,7 @@ const service = new ConformanceService(registry);
 const serve = servicesOverHttp(
   {
     maxBodyBytes: asked.messageReceiveLimit === 0 ? 0xffffffff : asked.messageReceiveLimit,
+    jsonDepth: defaultLimits.jsonDepth,
     shutdownSignal: shutdown.signal,
     stallTimeoutMs: 60_000,
     fallback: (exchange) => fail(exchange, httpError(404, "path", "is unknown")),
@@ -39,6 +42,8 @@ const serve = servicesOverHttp(
 const servers = new HttpServers({
   headersTimeoutMs: 10_000,
   maxConnections: 10_000,
+  connections: new Connections({ maxConnections: 10_000, clientConnections: 10_000 }),
+  limits: defaultLimits,
   deliveryIdleMs: 1000,
   deliveryTimeoutMs: 30_000,
   idleTimeoutMs: 65_000,
