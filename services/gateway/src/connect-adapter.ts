@@ -2,10 +2,9 @@ import type { ConnectRouter, ContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import { describeError } from "@apispool/common/errors.js";
-import type { Exchange } from "./exchange.js";
+import type { Exchange, ServerRequest } from "./exchange.js";
 import { type BodyLimits, limitedBody } from "./limits/request-body.js";
 import { httpError } from "./problem.js";
-import { dropRest } from "./rest-of-request.js";
 import { cutOff, fail } from "./router.js";
 import { end, write } from "./write.js";
 
@@ -32,17 +31,31 @@ export function connectAdapter(options: AdapterOptions): (exchange: Exchange) =>
       options.fallback(exchange);
       return;
     }
+    // Not as Connect does: whoever stops reading such a body destroys it, and over HTTP/1.1 nothing more is read from its connection.
+    const body = req.iterator({ destroyOnReturn: false });
     let request: UniversalServerRequest;
     try {
-      request = universalRequestFromNodeRequest(req, res, undefined, options.contextValuesOf(exchange));
+      request = { ...universalRequestFromNodeRequest(req, res, undefined, options.contextValuesOf(exchange)), body };
     } catch (error) {
       // Connect makes a URL of the host.
       exchange.log.debug({ err: describeError(error) }, "request without a usable host");
       fail(exchange, httpError(400, "host", "is missing or no host name", { connection: "close" }));
       return;
     }
-    void answer(exchange, handler, limitedRequest(request, options), options.stallTimeoutMs);
+    void answer(exchange, handler, limitedRequest(request, options), options.stallTimeoutMs).then(() =>
+      leave(req, body),
+    );
   };
+}
+
+/** Throws away what of a request is still coming in: the client's next one may stand behind it. REQUEST_TIMEOUT bounds it. */
+async function leave(req: ServerRequest, body: AsyncIterator<unknown>): Promise<void> {
+  try {
+    await body.return?.();
+  } catch {
+    // The client went away while it was sending.
+  }
+  if (!req.complete) req.resume();
 }
 
 /** The request with a body that keeps the limits, and is not compressed any more. */
@@ -106,5 +119,4 @@ async function send(
   if (rpcCode !== 0) exchange.rpcCode = rpcCode;
   if (trailer !== undefined && !exchange.closed) res.addTrailers(Object.fromEntries(trailer));
   end(exchange, "", stallTimeoutMs);
-  dropRest(exchange);
 }

@@ -1,9 +1,8 @@
-import { create } from "@bufbuild/protobuf";
+import { type Registry, create } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
   type ConnectRouter,
-  type ConnectRouterOptions,
   type HandlerContext,
   type Interceptor,
   createConnectRouter,
@@ -23,16 +22,8 @@ import type { Exchange } from "./exchange.js";
 import type { Upstreams } from "./upstream.js";
 import { fromUpstream, reasonOfAbort } from "./upstream-error.js";
 
-export interface ConnectOptions extends ServingOptions {
-  readonly upstreams: Upstreams;
-  readonly delivery: Fetching;
-  readonly health: HealthState;
-  /** How long a service may take over its answer where the client has set no deadline, in milliseconds. */
-  readonly answerTimeoutMs: number;
-}
-
-/** How services are served, whatever they are. */
-export interface ServingOptions {
+/** How calls are served, whatever they are. */
+export interface CallOptions {
   readonly maxBodyBytes: number;
   readonly jsonDepth: number;
   readonly shutdownSignal: AbortSignal;
@@ -40,15 +31,23 @@ export interface ServingOptions {
   readonly stallTimeoutMs: number;
   /** Takes every path that is no method of a service. */
   readonly fallback: (exchange: Exchange) => void;
-  /** For those whose messages hold messages of any type (google.protobuf.Any). */
-  readonly jsonOptions?: ConnectRouterOptions["jsonOptions"];
+  /** Types that JSON's google.protobuf.Any may hold; those of errors' details it knows without. */
+  readonly registry?: Registry | undefined;
+}
+
+export interface ConnectOptions extends CallOptions {
+  readonly upstreams: Upstreams;
+  readonly delivery: Fetching;
+  readonly health: HealthState;
+  /** How long a service may take over its answer where the client has set no deadline, in milliseconds. */
+  readonly answerTimeoutMs: number;
 }
 
 const exchangeKey = createContextKey<Exchange | undefined>(undefined);
 
 /** Every service over gRPC, gRPC-Web and Connect; both of the services behind the gateway by handing the calls on. */
 export function connectRoutes(options: ConnectOptions): (exchange: Exchange) => void {
-  return servicesOverHttp(options, (router) => {
+  return callRoutes(options, (router) => {
     workerControl(router, options);
     dataReader(router, options);
     router.service(Health, healthService(options.health));
@@ -57,20 +56,20 @@ export function connectRoutes(options: ConnectOptions): (exchange: Exchange) => 
   });
 }
 
-/** Serves what is registered over all three protocols; the conformance suite is run against this, with its own service. */
-export function servicesOverHttp(
-  { maxBodyBytes, jsonDepth, shutdownSignal, stallTimeoutMs, fallback, jsonOptions }: ServingOptions,
+/** What `register` puts on the router over gRPC, gRPC-Web and Connect: the set-up that the conformance suite is run against. */
+export function callRoutes(
+  options: CallOptions,
   register: (router: ConnectRouter) => void,
 ): (exchange: Exchange) => void {
   const router = createConnectRouter({
-    readMaxBytes: maxBodyBytes,
+    readMaxBytes: options.maxBodyBytes,
     maxTimeoutMs: endless,
     // Compressed requests are read; answers are not compressed, which would cost more than it saves on the way.
     acceptCompression: [compressionGzip],
     compressMinBytes: 0xffffffff,
-    shutdownSignal,
+    shutdownSignal: options.shutdownSignal,
     interceptors: [borders],
-    ...(jsonOptions === undefined ? {} : { jsonOptions }),
+    ...(options.registry === undefined ? {} : { jsonOptions: { registry: options.registry } }),
   });
   register(router);
   return connectAdapter({
@@ -79,9 +78,9 @@ export function servicesOverHttp(
       exchange.expectBody();
       return createContextValues().set(exchangeKey, exchange);
     },
-    stallTimeoutMs,
-    bodyLimits: { maxBytes: maxBodyBytes, jsonDepth },
-    fallback,
+    stallTimeoutMs: options.stallTimeoutMs,
+    bodyLimits: { maxBytes: options.maxBodyBytes, jsonDepth: options.jsonDepth },
+    fallback: options.fallback,
   });
 }
 

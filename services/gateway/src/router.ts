@@ -4,7 +4,6 @@ import { encodingFor } from "./accept-encoding.js";
 import { Compressor } from "./compressor.js";
 import type { Exchange, ServerResponse } from "./exchange.js";
 import { type Problem, httpError, problemOf } from "./problem.js";
-import { dropRest } from "./rest-of-request.js";
 import { worthCompressing } from "./streamed-answer.js";
 
 /** What a handler is given beside its exchange. */
@@ -162,7 +161,7 @@ export function send(
   headers: Readonly<Record<string, string>>,
   body: Buffer,
 ): void {
-  const { res, stream } = exchange;
+  const { req, res, stream } = exchange;
   exchange.answered();
   const head: Record<string, string> = {
     "content-type": contentType,
@@ -173,8 +172,15 @@ export function send(
   // HTTP/2 has no such header; it ends the stream instead.
   if (stream !== undefined) delete head["connection"];
   res.writeHead(status, head);
+  if (stream !== undefined && !req.complete) {
+    res.once("finish", () => {
+      // RFC 9113, section 8.1: the rest of the request is not wanted, and that is no error.
+      if (!stream.closed) stream.close();
+    });
+  }
   res.end(body);
-  dropRest(exchange);
+  // What is still coming in is thrown away, so that the client gets to the answer.
+  if (!req.complete) req.resume();
 }
 
 /** Breaks an answer off in a way that no client takes for its end. */

@@ -117,6 +117,18 @@ describe("a request that is an attack", () => {
 });
 
 describe("the limits' parts", () => {
+  it("a message that is too large leaves the connection as it was for the next request", async () => {
+    const length = Buffer.alloc(5);
+    length.writeUInt32BE(0x200000, 1);
+    const chunk = (bytes: Buffer): string => `${bytes.length.toString(16)}\r\n${bytes.toString("latin1")}\r\n`;
+    const call =
+      "POST /apispool.v1.WorkerControl/GetStatus HTTP/1.1\r\nhost: a\r\ncontent-type: application/grpc-web+proto\r\n" +
+      `transfer-encoding: chunked\r\n\r\n${chunk(length)}${chunk(Buffer.alloc(300_000))}0\r\n\r\n`;
+    const both = await said(`${call}${get("/livez")}`);
+    expect(both).toContain("MAX_BODY_BYTES");
+    expect(both).toMatch(/"status":"alive"/);
+  });
+
   it("counts by IPv4 address, and by IPv6 network", () => {
     expect(clientOf("::ffff:10.0.0.1")).toBe("10.0.0.1");
     expect(clientOf("2001:db8:1:2:3:4:5:6")).toBe(clientOf("2001:db8:1:2::9"));
