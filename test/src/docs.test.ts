@@ -13,7 +13,7 @@ const run = promisify(execFile);
 /** Python and Go install packages first, which takes a minute or two: they are run when that is asked for. */
 const everything = process.env["APISPOOL_TEST_DOCS"] !== undefined;
 
-const documents = ["quickstart.md", "reading.md"] as const;
+const documents = ["quickstart.md", "reading.md", "mcp.md"] as const;
 const blocks = new Map(
   await Promise.all(
     documents.map(async (name) => [name, codeBlocks(await readFile(join(root, "docs", name), "utf8"))] as const),
