@@ -32,6 +32,7 @@ import { namesTwoHosts } from "./limits/hosts.js";
 import { refuse } from "./limits/refuse.js";
 import { Requests } from "./limits/requests.js";
 import { StalledAnswers } from "./limits/stalled.js";
+import { mcpRoutes } from "./mcp/routes.js";
 import { gatewayMetrics } from "./observe/gateway-metrics.js";
 import { RequestObserver } from "./observe/request-observer.js";
 import { RouteLabels } from "./observe/route-label.js";
@@ -106,6 +107,7 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
     }),
     ...consoleRoutes({ files: readConsoleFiles(), stallTimeoutMs }),
     ...docsRoutes({ files: readDocsFiles(), stallTimeoutMs }),
+    ...mcpRoutes({ upstreams, delivery, maxBodyBytes: config.maxBodyBytes, stallTimeoutMs }),
   });
   const serve = connectRoutes({
     upstreams,
