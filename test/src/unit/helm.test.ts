@@ -59,7 +59,12 @@ interface Manifest {
 const sets = (values: Readonly<Record<string, string>>): string[] =>
   Object.entries(values).flatMap(([name, value]) => ["--set", `${name}=${value}`]);
 
-const least = { "kafka.brokers": "{kafka:9092}", config: "sources: {}" };
+const least = {
+  "kafka.brokers": "{kafka:9092}",
+  config: "sources: {}",
+  "gateway.tls.existingSecret": "gateway-tls",
+  "gateway.access.existingSecret": "gateway-access",
+};
 
 const everything = {
   ...least,
@@ -69,9 +74,10 @@ const everything = {
   "kafka.tls.existingSecret": "kafka-ca",
   "kafka.tls.certKey": "tls.crt",
   "kafka.tls.keyKey": "tls.key",
-  "gateway.tls.existingSecret": "gateway-tls",
   "gateway.tls.clientCaKey": "ca.crt",
-  "gateway.access.existingSecret": "gateway-access",
+  "gateway.allowedHosts": "{api.example.com}",
+  "gateway.allowedOrigins": "{https://app.example.com}",
+  "gateway.insecure": "no-tls",
   "tracing.endpoint": "http://collector:4318",
   "podMonitor.enabled": "true",
   "prometheusRule.enabled": "true",
@@ -105,8 +111,15 @@ const pods = (manifests: readonly Manifest[]) =>
   });
 
   it("says by name what is missing or wrong", async () => {
-    expect(await refusal({ config: "x" })).toContain("kafka.brokers is missing");
-    expect(await refusal({ "kafka.brokers": "{kafka:9092}" })).toContain("there is nothing to poll");
+    const { "kafka.brokers": _, ...nowhere } = least;
+    expect(await refusal(nowhere)).toContain("kafka.brokers is missing");
+    expect(await refusal({ ...least, config: "" })).toContain("there is nothing to poll");
+    const open = { ...least, "gateway.access.existingSecret": "" };
+    expect(await refusal(open)).toContain("gateway.access.existingSecret: nobody would be asked who they are");
+    expect(await refusal({ ...open, "gateway.insecure": "no-authentication" })).toBe("");
+    const clear = { ...least, "gateway.tls.existingSecret": "" };
+    expect(await refusal(clear)).toContain("gateway.tls.existingSecret: keys and records would travel in clear text");
+    expect(await refusal({ ...clear, "gateway.insecure": "true" })).toBe("");
     expect(await refusal({ ...least, "kafka.brokers": "{kafka}" })).toMatch(/kafka.*brokers/);
     expect(await refusal({ ...least, "gateway.replica": "3" })).toContain("replica");
     expect(await refusal({ ...least, "kafka.sasl.mechanism": "PLAIN" })).toContain(
@@ -151,7 +164,7 @@ const pods = (manifests: readonly Manifest[]) =>
     for (const { name, template } of pods(manifests)) {
       const [{ env, volumeMounts = [] }] = template.spec.containers;
       const parts: readonly Section[] = ["Every service", "Telemetry", sections[name] ?? "Gateway"];
-      const read = new Set([...parts.flatMap((part) => [...variablesReadBy(part)]), ...Object.values(envNames)]);
+      const read = new Set(parts.flatMap((part) => [...variablesReadBy(part)]));
       expect([name, env.map((variable) => variable.name).filter((variable) => !read.has(variable))]).toEqual([
         name,
         [],
