@@ -28,8 +28,31 @@ export function kafkaAnswers(address: string, timeoutMs = 1000): Promise<boolean
   });
 }
 
-/** Whether any one of several comma-separated brokers answers. */
-export async function anyKafkaAnswers(brokers: string): Promise<boolean> {
-  const answers = await Promise.all(brokers.split(",").map((broker) => kafkaAnswers(broker.trim())));
+/** Whether somebody listens at host:port. */
+function isOpen(address: string, timeoutMs = 1000): Promise<boolean> {
+  const at = address.lastIndexOf(":");
+  return new Promise((resolve) => {
+    const socket = net.connect({
+      host: address.slice(0, at).replace(/^\[|\]$/g, ""),
+      port: Number(address.slice(at + 1)),
+    });
+    const finish = (open: boolean): void => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.setTimeout(timeoutMs, () => finish(false));
+    socket.on("error", () => finish(false));
+    socket.on("connect", () => finish(true));
+  });
+}
+
+/**
+ * Whether any one of several comma-separated brokers answers. Over TLS, only whether somebody listens: the services have the
+ * certificates, and are not ready without Kafka either.
+ */
+export async function anyKafkaAnswers(brokers: string, { tls }: { readonly tls: boolean }): Promise<boolean> {
+  const answers = await Promise.all(
+    brokers.split(",").map((broker) => (tls ? isOpen(broker.trim()) : kafkaAnswers(broker.trim()))),
+  );
   return answers.includes(true);
 }

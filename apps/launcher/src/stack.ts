@@ -139,8 +139,11 @@ async function start(options: StackOptions): Promise<Stack> {
   const outside = localCredentials(certificate === undefined ? undefined : { cert: certificate }, "anybody");
   const gatewayUrl = `${certificate === undefined ? "http" : "https"}://${gatewayAddress}`;
   settings.done();
+  const kafkaTls =
+    env["KAFKA_TLS"] === "true" ||
+    ["KAFKA_TLS_CA_FILE", "KAFKA_TLS_CERT_FILE"].some((name) => (env[name] ?? "") !== "");
   const checks: readonly (readonly [ProcessName, () => Promise<boolean>])[] = [
-    ["kafka", () => anyKafkaAnswers(kafkaBrokers)],
+    ["kafka", () => anyKafkaAnswers(kafkaBrokers, { tls: kafkaTls })],
     ["demo", async () => (await fetch(`http://${demoAddress}/livez`).catch(() => undefined))?.ok === true],
     ["ingestor", () => isServing(ingestorAddress, 1000, services)],
     ...readerAddresses.map((address, i) => [readerName(i), () => isServing(address, 1000, services)] as const),
