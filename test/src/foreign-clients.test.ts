@@ -14,8 +14,9 @@ const wanted = process.env["APISPOOL_TEST_FOREIGN"] === "1";
 const withTls = "tls" in gatewayConfigFromEnv(new EnvReader({}));
 
 if (wanted) {
+  if (!withTls) console.warn("not tested: TLS, for the gateway has none");
   for (const { name, missing } of foreignClients) {
-    if (missing !== undefined) console.warn(`not tested: ${name}, for ${missing} (npm run foreign-clients makes it)`);
+    if (missing !== undefined) console.warn(`not tested: ${name}, for ${missing}`);
   }
 }
 

@@ -3,6 +3,8 @@ import { accessSync, constants } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { root } from "../harness/paths.js";
+import { findChromium } from "../support/browser.js";
+import { callInChromium } from "./chromium.js";
 import { type Told, messagesIn } from "./told.js";
 
 /** The gateway, as a client is told of it. */
@@ -26,16 +28,18 @@ const made =
   process.env["APISPOOL_FOREIGN_CLIENTS"] ??
   join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "apispool", "foreign-clients");
 
+const remedy = "(npm run foreign-clients makes it)";
 const grpcurl = find("grpcurl", process.env["GRPCURL"]);
 const goClient = find("go-client", process.env["APISPOOL_GO_CLIENT"]);
 const python = find("python", process.env["APISPOOL_PYTHON"], join(made, "venv", "bin"));
+const chromium = findChromium();
 const buf = join(root, "node_modules", ".bin", "buf");
 
 /** Every client there is, those that are missing here included. */
 export const foreignClients: readonly ForeignClient[] = [
   {
     name: "grpcurl",
-    missing: grpcurl === undefined ? "grpcurl is not there" : undefined,
+    missing: grpcurl === undefined ? `grpcurl is not there ${remedy}` : undefined,
     call: ({ url, authority }, reader) =>
       fiveCalls(reader, (method, request) => {
         const how = authority === undefined ? ["-plaintext"] : ["-cacert", authority];
@@ -67,9 +71,14 @@ export const foreignClients: readonly ForeignClient[] = [
       return lines(await run(process.execPath, [main, protocol, url, reader], undefined, env));
     },
   })),
+  ...["connect", "grpcweb"].map((protocol) => ({
+    name: `@connectrpc/connect-web in Chromium, ${protocol}`,
+    missing: chromium === undefined ? "Chromium is not installed" : undefined,
+    call: ({ url }: Target, reader: string) => callInChromium(chromium ?? "", protocol, url, reader),
+  })),
   {
     name: "Python's grpcio",
-    missing: python === undefined ? "Python's venv is not there" : undefined,
+    missing: python === undefined ? `its venv is not there ${remedy}` : undefined,
     call: async ({ url, authority = "" }, reader) => {
       const main = join(root, "tools", "foreign-clients", "client.py");
       const env = { PYTHONPATH: join(made, "python"), PYTHONDONTWRITEBYTECODE: "1" };
@@ -78,7 +87,7 @@ export const foreignClients: readonly ForeignClient[] = [
   },
   ...["connect", "grpc", "grpcweb"].map((protocol) => ({
     name: `connect-go, ${protocol}`,
-    missing: goClient === undefined ? "the program in Go is not there" : undefined,
+    missing: goClient === undefined ? `the program is not there ${remedy}` : undefined,
     call: async ({ url, authority = "" }: Target, reader: string) =>
       lines(await run(goClient ?? "", [protocol, url, reader, authority])),
   })),
