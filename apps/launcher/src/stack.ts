@@ -121,15 +121,15 @@ async function start(options: StackOptions): Promise<Stack> {
       ...(speed === undefined ? {} : { DEMO_SPEED: String(speed) }),
     });
   }
-  launch("ingestor", { INGESTOR_ADDRESS: ingestorAddress, METRICS_ADDRESS: ingestorMetrics, ...polled });
+  launch("ingestor", { INGESTOR_ADDRESS: ingestorAddress, METRICS_ADDRESS: orFree(ingestorMetrics), ...polled });
   for (const [i, address] of readerAddresses.entries())
-    launch("reader", { READER_ADDRESS: address, METRICS_ADDRESS: readerMetrics[i] }, readerName(i));
+    launch("reader", { READER_ADDRESS: address, METRICS_ADDRESS: orFree(readerMetrics[i]) }, readerName(i));
   launch("gateway", {
     PORT: String(gatewayPort),
     ...(host === undefined ? {} : { HOST: host }),
     INGESTOR_ADDRESS: ingestorAddress,
     READER_ADDRESSES: readerAddresses.join(","),
-    METRICS_ADDRESS: gatewayMetrics,
+    METRICS_ADDRESS: orFree(gatewayMetrics),
   });
 
   const checks: readonly (readonly [ProcessName, () => Promise<boolean>])[] = [
@@ -175,6 +175,11 @@ async function metricsAddress(first: number | undefined, index: number, taken: S
   while (taken.has(port));
   taken.add(port);
   return `127.0.0.1:${port}`;
+}
+
+/** The same for a service: the port may be taken until it starts, and nothing is to fail for that. */
+function orFree(address = "off"): string {
+  return address === "off" ? address : `${address},127.0.0.1:0`;
 }
 
 /** An address at which a server that listens on `host` can be reached from here. */

@@ -111,6 +111,8 @@ describe("the settings", () => {
     expect(read({})).toEqual({ metrics: { address: "127.0.0.1:9464", anyPort: true }, tracing: undefined });
     expect(read({ METRICS_ADDRESS: "off" }).metrics).toBeUndefined();
     expect(read({ METRICS_ADDRESS: "0.0.0.0:1" }).metrics).toEqual({ address: "0.0.0.0:1", anyPort: false });
+    const orFree = { address: "127.0.0.1:1", anyPort: true };
+    expect(read({ METRICS_ADDRESS: "127.0.0.1:1,127.0.0.1:0" }).metrics).toEqual(orFree);
     expect(() => read({ METRICS_ADDRESS: "nowhere" })).toThrow("METRICS_ADDRESS");
     expect(() => read({ METRICS_ADDRESS: "a:1,b:2" })).toThrow("METRICS_ADDRESS");
   });

@@ -49,8 +49,14 @@ function metricsAddressFromEnv(env: EnvReader, fallback: string): MetricsAddress
   const given = env.string("METRICS_ADDRESS");
   if (given === "off") return undefined;
   const [address = fallback, ...more] = env.addresses("METRICS_ADDRESS", [fallback]);
-  if (more.length > 0) env.problem("METRICS_ADDRESS", `"${given}" must be one address, or off`);
-  return { address, anyPort: given === undefined };
+  const another = `${address.slice(0, address.lastIndexOf(":"))}:0`;
+  if (more.length > 1 || (more.length === 1 && more[0] !== another)) {
+    env.problem(
+      "METRICS_ADDRESS",
+      `"${given}" must be one address, or one and ${another} for when it is taken, or off`,
+    );
+  }
+  return { address, anyPort: given === undefined || more.length > 0 };
 }
 
 function tracingSettingsFromEnv(env: EnvReader): TracingSettings | undefined {

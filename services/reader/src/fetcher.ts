@@ -23,7 +23,7 @@ import type { Tenure, Tenures } from "./tenure.js";
 import { type Chunk, unread } from "./unread.js";
 
 /** How long evidence of receipt is waited for at the end, in milliseconds. */
-const SETTLE_MS = 1000;
+const SETTLE_MS = 3000;
 /** How long a live tail that is ended with the process waits for what it was given last to be put on record, in milliseconds. */
 const LAST_LOOK_MS = 1000;
 /** How long an acknowledgement is tried while Kafka is away, in milliseconds. */
