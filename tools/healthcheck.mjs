@@ -1,7 +1,9 @@
 // Whether the service in this container serves: exit code 0 or 1. For HEALTHCHECK, so it uses nothing but Node. SERVICE
 // says which one it is; where it listens is read from the same variables that the service reads.
+import { readFileSync } from "node:fs";
 import http from "node:http";
 import http2 from "node:http2";
+import https from "node:https";
 
 /** Longer than this (milliseconds) is a no. Docker gives up after 5 s itself, and then does not say why. */
 const timeoutMs = 4000;
@@ -15,10 +17,27 @@ function portOf(variable, fallback) {
   return Number(address.slice(address.lastIndexOf(":") + 1));
 }
 
-/** grpc.health.v1.Health/Check of the whole server, over HTTP/2 without TLS. */
+function file(variable) {
+  const path = process.env[variable]?.trim();
+  return path ? readFileSync(path) : undefined;
+}
+
+/** What the service itself shows and trusts. It is asked over loopback, which its certificate need not name. */
+function serviceTls() {
+  const cert = file("SERVICE_TLS_CERT_FILE");
+  if (cert === undefined) return undefined;
+  const passphrase = file("SERVICE_TLS_KEY_PASSPHRASE_FILE")
+    ?.toString()
+    .replace(/\r?\n$/, "");
+  const own = { cert, key: file("SERVICE_TLS_KEY_FILE"), ca: file("SERVICE_TLS_CA_FILE"), passphrase };
+  return { ...own, checkServerIdentity: () => undefined };
+}
+
+/** grpc.health.v1.Health/Check of the whole server, over HTTP/2. */
 function grpcServes(port) {
+  const tls = serviceTls();
   return new Promise((resolve, reject) => {
-    const session = http2.connect(`http://127.0.0.1:${port}`);
+    const session = http2.connect(`${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`, tls);
     session.on("error", reject);
     const call = session.request({
       ":method": "POST",
@@ -38,12 +57,15 @@ function grpcServes(port) {
   });
 }
 
-function httpServes(port, path) {
+function httpServes(port, path, secure = false) {
   return new Promise((resolve, reject) => {
-    const request = http.get({ host: "127.0.0.1", port, path, agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
+    const request = (secure ? https : http).get(
+      { host: "127.0.0.1", port, path, agent: false, rejectUnauthorized: false },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      },
+    );
     request.on("error", reject);
   });
 }
@@ -51,7 +73,13 @@ function httpServes(port, path) {
 const checks = {
   ingestor: () => grpcServes(portOf("INGESTOR_ADDRESS", "127.0.0.1:50051")),
   reader: () => grpcServes(portOf("READER_ADDRESS", "127.0.0.1:50052")),
-  gateway: () => httpServes(portOf("PORT", "3000"), "/readyz"),
+  gateway: () => {
+    const secure = Boolean(process.env.TLS_CERT_FILE?.trim());
+    // Where clients have to show a certificate, this one has none: it asks where operators do.
+    const certificates = process.env.TLS_CLIENT_CA_FILE?.trim() && process.env.TLS_CLIENT_CERTIFICATES !== "optional";
+    if (certificates) return httpServes(portOf("METRICS_ADDRESS", "127.0.0.1:9464"), "/readyz");
+    return httpServes(portOf("PORT", "3000"), "/readyz", secure);
+  },
   "demo-api": () => httpServes(portOf("DEMO_ADDRESS", "127.0.0.1:8099"), "/livez"),
 };
 

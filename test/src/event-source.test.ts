@@ -25,6 +25,9 @@ const readingPage = (path: string): string => `
   source.onerror = ({ data }) => { errors.push({ data: data ?? null, readyState: source.readyState }); };
   true`;
 
+/** The policy of an answer in JSON lets a page that shows it ask for nothing; here it stands for a page of the gateway's origin. */
+const withoutPolicy = { bypassCSP: true };
+
 interface Seen {
   readonly record: string;
   readonly offset: number;
@@ -46,7 +49,7 @@ interface Seen {
     stack = await startTestStack({ sourceUrl: upstream.url, sourceName: "items", serviceEnv });
     proxy = await CuttingProxy.start(stack.gatewayUrl);
     browser = await startBrowser(chromium ?? "");
-    page = await browser.newPage();
+    page = await browser.newPage(withoutPolicy);
     await postWorker(stack.gatewayUrl, { command: "start" });
     await eventually(async () => {
       expect((await getData(stack.gatewayUrl, "reader=probe&ack=manual")).records.length).toBe(2000);
@@ -140,7 +143,7 @@ interface Seen {
   });
 
   it("waits for a reader that another page has, and takes over when that one is closed", async () => {
-    const other = await browser.newPage();
+    const other = await browser.newPage(withoutPolicy);
     await other.goto(`${proxy.url}/livez`);
     await other.evaluate(readingPage("/data?reader=shared&start=latest"));
     await eventually(async () => expect(await other.evaluate<number>("opened")).toBe(1));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { startLocalKafka } from "@apispool/launcher/local-kafka.js";
 import { Supervisor } from "@apispool/launcher/supervisor.js";
 import { kafkaHome } from "./harness/paths.js";
+import { securedListeners } from "./harness/secured-listeners.js";
 import { shared } from "./harness/shared-kafka.js";
 
 /** Before the integration tests: a real Kafka for all of them, unless KAFKA_BROKERS names one. */
@@ -13,7 +14,9 @@ export default async function globalSetup(): Promise<void> {
   const supervisor = new Supervisor((name, line) => console.log(`${name}: ${line}`));
   shared.apispoolTestKafka = { supervisor, dir };
   try {
-    const { brokers } = await startLocalKafka({ home: kafkaHome, dir, port: 0, env: process.env, supervisor });
+    const { extra, secured } = await securedListeners(dir);
+    const { brokers } = await startLocalKafka({ home: kafkaHome, dir, port: 0, env: process.env, supervisor, extra });
+    process.env["KAFKA_SECURED"] = JSON.stringify(secured);
     process.env["KAFKA_BROKERS"] = brokers;
   } catch (error) {
     await supervisor.stop();

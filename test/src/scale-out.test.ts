@@ -96,6 +96,7 @@ describe("three reader processes", () => {
         idleTimeoutMs: 65_000,
         headersTimeoutMs: 10_000,
         heartbeatMs: 15_000,
+        tls: undefined,
         maxBodyBytes: 1024 * 1024,
         maxConnections: 1000,
         limits: defaultLimits,

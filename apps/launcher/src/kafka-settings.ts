@@ -1,14 +1,28 @@
+/** A listener beside the one for cleartext; tests look at TLS and SASL with it. */
+export interface ExtraListener {
+  /** In capital letters. */
+  readonly name: string;
+  readonly protocol: "SSL" | "SASL_SSL" | "SASL_PLAINTEXT";
+  readonly port: number;
+  /** What Kafka has as listener.name.<name>.<setting>. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
 /** What Kafka calls its server.properties, for one node that is broker and controller. Paths are relative to its folder. */
-export function serverProperties(ports: { readonly broker: number; readonly controller: number }): string {
+export function serverProperties(
+  ports: { readonly broker: number; readonly controller: number },
+  extra: readonly ExtraListener[] = [],
+): string {
+  const more = extra.map(({ name, port }) => `,${name}://127.0.0.1:${port}`).join("");
   const settings: Readonly<Record<string, string | number>> = {
     "process.roles": "broker,controller",
     "node.id": 1,
     "controller.quorum.voters": `1@127.0.0.1:${ports.controller}`,
     // Loopback only: there is no password.
-    listeners: `PLAINTEXT://127.0.0.1:${ports.broker},CONTROLLER://127.0.0.1:${ports.controller}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${ports.broker}`,
+    listeners: `PLAINTEXT://127.0.0.1:${ports.broker},CONTROLLER://127.0.0.1:${ports.controller}${more}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${ports.broker}${more}`,
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${extra.map(({ name, protocol }) => `,${name}:${protocol}`).join("")}`,
     "inter.broker.listener.name": "PLAINTEXT",
     "log.dirs": "data",
     "offsets.topic.replication.factor": 1,
@@ -26,6 +40,11 @@ export function serverProperties(ports: { readonly broker: number; readonly cont
     // A broker that was killed is let back in after 2 s, not 9.
     "broker.session.timeout.ms": 2000,
     "broker.heartbeat.interval.ms": 500,
+    ...Object.fromEntries(
+      extra.flatMap(({ name, settings: own }) =>
+        Object.entries(own).map(([key, value]) => [`listener.name.${name.toLowerCase()}.${key}`, value]),
+      ),
+    ),
   };
   return `${Object.entries(settings)
     .map(([key, value]) => `${key}=${value}`)

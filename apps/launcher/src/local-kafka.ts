@@ -7,7 +7,7 @@ import { runCommand } from "./command.js";
 import { findJava } from "./java.js";
 import { KafkaUnavailableError, ensureKafkaLibs } from "./kafka-libs.js";
 import { kafkaAnswers } from "./kafka-probe.js";
-import { log4jProperties, serverProperties } from "./kafka-settings.js";
+import { type ExtraListener, log4jProperties, serverProperties } from "./kafka-settings.js";
 import { freePort, preferPort } from "./ports.js";
 import { commandLine } from "./process-table.js";
 import { untilReady } from "./ready.js";
@@ -24,6 +24,8 @@ export interface LocalKafkaOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly supervisor: Supervisor;
   readonly signal?: AbortSignal | undefined;
+  /** For tests: other ways in, and users of SCRAM as kafka-storage has them (`SCRAM-SHA-256=[name=…,password=…]`). */
+  readonly extra?: { readonly listeners: readonly ExtraListener[]; readonly scram: readonly string[] };
 }
 
 export interface LocalKafka {
@@ -52,7 +54,10 @@ export async function startLocalKafka(options: LocalKafkaOptions): Promise<Local
 
   await mkdir(dir, { recursive: true });
   const port = await preferPort(options.port, "Kafka", say);
-  await writeFile(join(dir, "server.properties"), serverProperties({ broker: port, controller: await freePort() }));
+  await writeFile(
+    join(dir, "server.properties"),
+    serverProperties({ broker: port, controller: await freePort() }, options.extra?.listeners),
+  );
   await writeFile(join(dir, "log4j2.properties"), log4jProperties);
   const jvm = (heap: string, mainClass: string, ...args: string[]): string[] => [
     heap,
@@ -67,6 +72,7 @@ export async function startLocalKafka(options: LocalKafkaOptions): Promise<Local
   const dataDir = join(dir, "data");
   if (!existsSync(join(dataDir, "meta.properties"))) {
     const format = ["format", "--cluster-id", clusterId(), "--config", "server.properties"];
+    for (const user of options.extra?.scram ?? []) format.push("--add-scram", user);
     const { code, text } = await runCommand(java.command, jvm("-Xmx256m", "kafka.tools.StorageTool", ...format), {
       cwd: dir,
       ...(signal === undefined ? {} : { signal }),

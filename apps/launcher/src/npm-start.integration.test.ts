@@ -22,7 +22,7 @@ describe("npm start, with stand-ins for the services", () => {
       await cp(join(checkout, item), join(root, item), { recursive: true });
     // What else is built belongs to the real services.
     await writeFile(join(root, "tools/kernels.mjs"), "export const buildKernels = () => 0;\n");
-    await writeFile(join(root, "tools/build-console.mjs"), "");
+    for (const page of ["console", "docs"]) await writeFile(join(root, `tools/build-${page}.mjs`), "");
     await symlink(join(checkout, "node_modules"), join(root, "node_modules"));
     await mkdir(join(root, "lib/src"), { recursive: true });
     await writeFile(join(root, "lib/src/index.ts"), "export {};\n");

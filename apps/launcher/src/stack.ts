@@ -1,5 +1,7 @@
 import { type LocalKafka, startLocalKafka } from "./local-kafka.js";
-import { isServing } from "./health.js";
+import { EnvReader } from "@apispool/common/env.js";
+import { serviceTlsFromEnv } from "@apispool/common/service-tls.js";
+import { isServing, localCredentials } from "./health.js";
 import { anyKafkaAnswers } from "./kafka-probe.js";
 import { freePort, preferPort, requirePort } from "./ports.js";
 import { untilReady } from "./ready.js";
@@ -100,7 +102,6 @@ async function start(options: StackOptions): Promise<Stack> {
   const readerAddresses = readerPorts.map((port) => `127.0.0.1:${port}`);
   const [readerAddress = ""] = readerAddresses;
   const gatewayAddress = `${reachable(host)}:${gatewayPort}`;
-  const gatewayUrl = `http://${gatewayAddress}`;
 
   const localKafka = "brokers" in kafka ? undefined : await startLocalKafka({ ...kafka, env, supervisor, signal });
   const kafkaBrokers = "brokers" in kafka ? kafka.brokers : (localKafka?.brokers ?? "");
@@ -132,12 +133,18 @@ async function start(options: StackOptions): Promise<Stack> {
     METRICS_ADDRESS: orFree(gatewayMetrics),
   });
 
+  const settings = new EnvReader(env);
+  const services = localCredentials(serviceTlsFromEnv(settings), "authority");
+  const certificate = settings.string("TLS_CERT_FILE");
+  const outside = localCredentials(certificate === undefined ? undefined : { cert: certificate }, "anybody");
+  const gatewayUrl = `${certificate === undefined ? "http" : "https"}://${gatewayAddress}`;
+  settings.done();
   const checks: readonly (readonly [ProcessName, () => Promise<boolean>])[] = [
     ["kafka", () => anyKafkaAnswers(kafkaBrokers)],
     ["demo", async () => (await fetch(`http://${demoAddress}/livez`).catch(() => undefined))?.ok === true],
-    ["ingestor", () => isServing(ingestorAddress)],
-    ...readerAddresses.map((address, i) => [readerName(i), () => isServing(address)] as const),
-    ["gateway", () => isServing(gatewayAddress)],
+    ["ingestor", () => isServing(ingestorAddress, 1000, services)],
+    ...readerAddresses.map((address, i) => [readerName(i), () => isServing(address, 1000, services)] as const),
+    ["gateway", () => isServing(gatewayAddress, 1000, outside)],
   ];
   const ready = async (stop?: AbortSignal): Promise<void> => {
     await Promise.all(

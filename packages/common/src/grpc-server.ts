@@ -337,10 +337,14 @@ export function toStatus(thrown: unknown, log: Logger): Partial<grpc.StatusObjec
   };
 }
 
-/** Binds a server to an address, insecurely (TLS comes with its own issue), and tells the port it got. */
-export function listen(server: grpc.Server, address: string): Promise<number> {
+/** Binds a server to an address, and tells the port it got; in cleartext unless there are credentials. */
+export function listen(
+  server: grpc.Server,
+  address: string,
+  credentials: grpc.ServerCredentials = grpc.ServerCredentials.createInsecure(),
+): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(address, credentials, (error, port) => {
       if (error === null) resolve(port);
       else reject(error);
     });

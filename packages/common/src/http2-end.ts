@@ -1,5 +1,5 @@
 import type { Http2Session } from "node:http2";
-import { listenOn, resetAfterFinMs, wasReset } from "./tcp-end.js";
+import { listenOn, resetAfterFinMs, tcpOf, untilTcpEnd, wasReset } from "./tcp-end.js";
 
 /** How long a client that has said goodbye may take to end its connection before it is told goodbye, in milliseconds. */
 const goodbyeMs = 50;
@@ -28,18 +28,26 @@ export class Http2End {
   private constructor(session: Http2Session) {
     // What a session calls its socket is a proxy that throws once the session is over; `once` gives the real one,
     // which can still be asked then.
-    const socket = session.socket.once("end", () => {
+    const socket = session.socket.once("end", () => ended());
+    const ended = (): void => {
       for (const watcher of this.#watchers) watcher.fin();
       if (this.#watchers.size === 0) return;
-      // Bytes may have been on their way to a client that is gone; its kernel then answers them with a reset.
       socket.allowHalfOpen = true;
-      setTimeout(() => {
-        this.#over(!wasReset(socket));
-        session.destroy();
-        // A session that was over before leaves its socket alone, and a server that stops would wait for it for ever.
-        socket.destroy();
-      }, resetAfterFinMs(socket));
-    });
+      untilTcpEnd(socket, { fin, reset: () => over(false), open: () => over(true) });
+    };
+    // It may have come before anybody asked.
+    if (socket.readableEnded) setImmediate(ended);
+    const tcp = tcpOf(socket);
+    const over = (inOrder: boolean): void => {
+      this.#over(inOrder);
+      session.destroy();
+      // A session that was over before leaves its socket alone, and a server that stops would wait for it for ever.
+      socket.destroy();
+    };
+    const fin = (): void => {
+      // Bytes may have been on their way to a client that is gone; its kernel then answers them with a reset.
+      setTimeout(() => over(!wasReset(tcp)), resetAfterFinMs(socket));
+    };
     socket.once("error", () => this.#over(false));
     socket.once("close", () => this.#over(false));
 

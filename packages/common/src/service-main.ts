@@ -8,6 +8,9 @@ import { type CallObserver, type ServerOptions, addService, createGrpcServer, li
 import { type HealthState, healthService } from "./health.js";
 import { type Logger, createLogger } from "./logger.js";
 import { processSettingsFromEnv } from "./process-settings.js";
+import { mutualTls } from "./service-tls.js";
+import type { TlsFiles } from "./tls-files.js";
+import { WatchedTls } from "./watched-tls.js";
 import { reflectionService, reflectionServices } from "./reflection.js";
 
 /** Something that was started and can be stopped. */
@@ -75,6 +78,8 @@ export interface GrpcServiceOptions {
   readonly health: HealthState;
   /** host:port; port 0 takes a free one. */
   readonly address: string;
+  /** Who calls has to have a certificate of the same authority; undefined: cleartext. */
+  readonly tls?: TlsFiles | undefined;
   readonly services: readonly DescService[];
   /** Told of every call of these services. */
   readonly observe?: CallObserver | undefined;
@@ -88,7 +93,7 @@ export interface RunningServer extends Running {
 
 /** A grpc-js server with health and reflection beside the services given. */
 export async function startGrpcService(options: GrpcServiceOptions): Promise<RunningServer> {
-  const { log, health, address, services, register } = options;
+  const { log, health, address, tls, services, register } = options;
   const shutdown = new AbortController();
   const serverOptions: ServerOptions = { log, shutdownSignal: shutdown.signal };
   const server = createGrpcServer(serverOptions);
@@ -98,7 +103,8 @@ export async function startGrpcService(options: GrpcServiceOptions): Promise<Run
   const reflection = reflectionService([...services, Health, ...reflectionServices]);
   addService(server, reflectionServices[0], reflection, serverOptions);
   addService(server, reflectionServices[1], reflection, serverOptions);
-  const port = await listen(server, address);
+  const watched = tls && new WatchedTls(tls, log);
+  const port = await listen(server, address, watched && mutualTls(watched));
   return {
     port,
     async stop() {
@@ -124,6 +130,7 @@ export async function startGrpcService(options: GrpcServiceOptions): Promise<Run
       await gone;
       clearTimeout(timer);
       clearTimeout(force);
+      watched?.close();
     },
   };
 }

@@ -40,6 +40,7 @@ interface KafkaJsError {
 
 /** Whether trying again, with new metadata and perhaps new connections, may help. */
 export function isPassing(error: unknown): boolean {
+  if (refusalOf(error) !== undefined) return false;
   const { name, type, retriable } = error as KafkaJsError;
   if (passing.has(name ?? "")) return true;
   // A broker's answer: kafkajs marks those that the protocol guide calls retriable.
@@ -48,8 +49,29 @@ export function isPassing(error: unknown): boolean {
 
 /** Whether the connections themselves are in doubt, so that new ones are better than a repeat on the old. */
 export function isConnectionTrouble(error: unknown): boolean {
+  if (refusalOf(error) !== undefined) return true;
   const { name } = error as KafkaJsError;
   return passing.has(name ?? "") && name !== "StaleMetadata";
+}
+
+/** OpenSSL's and Node's words for a certificate that is not accepted, by us or (`ERR_SSL_`) by the broker. */
+const distrust =
+  /^(ERR_SSL_|ERR_TLS_|CERT_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH)/;
+
+/** Why Kafka and we do not come together, where that does not pass by itself: credentials, certificates. */
+export function refusalOf(error: unknown): string | undefined {
+  let at = error;
+  for (let depth = 0; typeof at === "object" && at !== null && depth < 10; depth += 1) {
+    const { name, code, message, cause } = at as { name?: string; code?: string; message?: string; cause?: unknown };
+    if (name === "KafkaJSSASLAuthenticationError") {
+      return `it does not accept the credentials: ${message ?? ""}; see KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD_FILE`;
+    }
+    if (typeof code === "string" && distrust.test(code)) {
+      return `TLS failed: ${message ?? ""} (${code}); see KAFKA_TLS_CA_FILE, KAFKA_TLS_CERT_FILE, and whether its listener speaks TLS`;
+    }
+    at = cause;
+  }
+  return undefined;
 }
 
 /** What callers see when Kafka could not be had within the time. */
@@ -68,6 +90,11 @@ export function unavailable(brokers: readonly string[], cause: unknown): Connect
 /** Any error of a Kafka call, as a border error. */
 export function toKafkaError(error: unknown, brokers: readonly string[]): ConnectError {
   if (error instanceof ConnectError) return error;
+  const refusal = refusalOf(error);
+  if (refusal !== undefined) {
+    const text = `Kafka at ${brokers.join(", ")} cannot be used: ${refusal}`;
+    return rpcError(Code.FailedPrecondition, "KAFKA_REFUSED", text, { cause: error });
+  }
   const { type } = error as KafkaJsError;
   if (type === "UNKNOWN_MEMBER_ID" || type === "ILLEGAL_GENERATION" || type === "REBALANCE_IN_PROGRESS") {
     return rpcError(

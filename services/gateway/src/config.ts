@@ -1,8 +1,11 @@
 import type { EnvReader } from "@apispool/common/env.js";
+import { serviceTlsFromEnv } from "@apispool/common/service-tls.js";
+import type { TlsFiles } from "@apispool/common/tls-files.js";
 import { type TelemetrySettings, telemetrySettingsFromEnv } from "@apispool/common/telemetry-settings.js";
 import { type AccessSettings, accessSettingsFromEnv } from "./access/settings.js";
 import { type Limits, limitsFromEnv } from "./limits/settings.js";
 import { type ReaderPlace, readerPlacesFromEnv } from "./reader-addresses.js";
+import { type TlsSettings, tlsSettingsFromEnv } from "./tls/settings.js";
 
 /** Everything that the gateway is told; durations in milliseconds, sizes in bytes. */
 export interface GatewayConfig {
@@ -28,6 +31,10 @@ export interface GatewayConfig {
   readonly maxBodyBytes: number;
   /** The most connections at a time; more are refused. */
   readonly maxConnections: number;
+  /** TLS on the gateway's own port; undefined: cleartext. */
+  readonly tls: TlsSettings | undefined;
+  /** The gateway's certificate towards the services, and the authority of theirs; undefined: cleartext. */
+  readonly serviceTls?: TlsFiles | undefined;
   /** Undefined: nobody is told of anything. */
   readonly telemetry?: TelemetrySettings;
   /** Who may do what; left out, everybody may do everything, as on loopback. */
@@ -39,6 +46,7 @@ export interface GatewayConfig {
 /** Reads the gateway's configuration; problems are collected by the reader. */
 export function gatewayConfigFromEnv(env: EnvReader): GatewayConfig {
   const [ingestorAddress = ""] = env.addresses("INGESTOR_ADDRESS", ["127.0.0.1:50051"]);
+  const tls = tlsSettingsFromEnv(env);
   return {
     host: env.string("HOST", "127.0.0.1"),
     port: env.port("PORT", 3000),
@@ -52,7 +60,9 @@ export function gatewayConfigFromEnv(env: EnvReader): GatewayConfig {
     maxBodyBytes: env.integer("MAX_BODY_BYTES", { fallback: 1024 * 1024, min: 1024, max: 64 * 1024 * 1024 }),
     maxConnections: env.integer("MAX_CONNECTIONS", { fallback: 10_000, min: 1, max: 1_000_000 }),
     telemetry: telemetrySettingsFromEnv(env, "127.0.0.1:9464"),
-    access: accessSettingsFromEnv(env, { host: env.string("HOST", "127.0.0.1"), tls: false }),
+    access: accessSettingsFromEnv(env, { host: env.string("HOST", "127.0.0.1"), tls: tls !== undefined }),
     limits: limitsFromEnv(env),
+    tls,
+    serviceTls: serviceTlsFromEnv(env),
   };
 }

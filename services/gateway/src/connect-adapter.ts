@@ -1,4 +1,4 @@
-import type { ConnectRouter, ContextValues } from "@connectrpc/connect";
+import { Code, ConnectError, type ConnectRouter, type ContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import { describeError } from "@apispool/common/errors.js";
@@ -31,8 +31,7 @@ export function connectAdapter(options: AdapterOptions): (exchange: Exchange) =>
       options.fallback(exchange);
       return;
     }
-    // Not as Connect does: whoever stops reading such a body destroys it, and over HTTP/1.1 nothing more is read from its connection.
-    const body = req.iterator({ destroyOnReturn: false });
+    const body = bodyOf(req);
     let request: UniversalServerRequest;
     try {
       request = { ...universalRequestFromNodeRequest(req, res, undefined, options.contextValuesOf(exchange)), body };
@@ -46,6 +45,18 @@ export function connectAdapter(options: AdapterOptions): (exchange: Exchange) =>
       leave(req, body),
     );
   };
+}
+
+/**
+ * A request's body. Not as Connect reads it: whoever stops reading that destroys it, and over HTTP/1.1 nothing more is read from its
+ * connection then. Throws CANCELLED where the client goes before it has sent all.
+ */
+async function* bodyOf(req: ServerRequest): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* req.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw new ConnectError("the client went away", Code.Canceled, undefined, undefined, error);
+  }
 }
 
 /** Throws away what of a request is still coming in: the client's next one may stand behind it. REQUEST_TIMEOUT bounds it. */

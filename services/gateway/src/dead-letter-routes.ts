@@ -27,7 +27,8 @@ export function deadLetterRoutes({ upstreams: { reader } }: JsonOptions): Routes
   );
 }
 
-function deadLetterJson(letter: DeadLetter): DeadLetterJson {
+/** A dead letter as the JSON API gives it. */
+export function deadLetterJson(letter: DeadLetter): DeadLetterJson {
   const text = asText(letter.raw);
   return {
     source: letter.source,

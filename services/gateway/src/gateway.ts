@@ -8,6 +8,7 @@ import { HealthState } from "@apispool/common/health.js";
 import type { Logger } from "@apispool/common/logger.js";
 import { Metrics } from "@apispool/common/metrics.js";
 import { startTelemetry } from "@apispool/common/telemetry.js";
+import { WatchedTls } from "@apispool/common/watched-tls.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
 import { Code } from "@connectrpc/connect";
 import { Admission } from "./access/admission.js";
@@ -31,6 +32,7 @@ import { namesTwoHosts } from "./limits/hosts.js";
 import { refuse } from "./limits/refuse.js";
 import { Requests } from "./limits/requests.js";
 import { StalledAnswers } from "./limits/stalled.js";
+import { mcpRoutes } from "./mcp/routes.js";
 import { gatewayMetrics } from "./observe/gateway-metrics.js";
 import { RequestObserver } from "./observe/request-observer.js";
 import { RouteLabels } from "./observe/route-label.js";
@@ -62,8 +64,13 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
   const controlLimit = access.controlLimit === undefined ? undefined : new RateLimiter(access.controlLimit);
   const guard = new Guard({ audit, controlLimit });
   const admission = new Admission({ settings: access, authenticator, audit });
-  const ingestor = connectTo(WorkerControl, { name: "ingestor", address: config.ingestorAddress });
-  const readers = new Readers({ places: config.readers, log, resolve });
+  const serviceTls = config.serviceTls && new WatchedTls(config.serviceTls, log);
+  const ingestor = connectTo(
+    WorkerControl,
+    { name: "ingestor", address: config.ingestorAddress },
+    serviceTls && { watched: serviceTls },
+  );
+  const readers = new Readers({ places: config.readers, log, resolve, tls: serviceTls });
   const direct: Upstreams = { ingestor, reader: readerUpstream(readers) };
   const upstreams = guard.upstreams(direct);
   const health = new HealthState([WorkerControl.typeName, DataReader.typeName]);
@@ -100,6 +107,7 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
     }),
     ...consoleRoutes({ files: readConsoleFiles(), stallTimeoutMs }),
     ...docsRoutes({ files: readDocsFiles(), stallTimeoutMs }),
+    ...mcpRoutes({ upstreams, delivery, maxBodyBytes: config.maxBodyBytes, stallTimeoutMs }),
   });
   const serve = connectRoutes({
     upstreams,
@@ -126,12 +134,14 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       } else admission.serve(exchange, serve);
     });
 
-  const servers = new HttpServers({ ...config, connections, onRequest });
+  const servers = new HttpServers({ ...config, connections, log, onRequest });
   const telemetry = await startTelemetry("gateway", health, config.telemetry, log, metrics);
   const routes = new RouteLabels(router.paths, services);
   const observer = new RequestObserver({ metrics: counts, tracer: telemetry.tracer, routes });
   const port = await servers.listen(config.port, config.host);
-  log.info(`listening on ${config.host}:${port} for HTTP/1.1, HTTP/2, gRPC, gRPC-Web and Connect`);
+  log.info(
+    `listening on ${config.host}:${port}${config.tls === undefined ? "" : ", TLS,"} for HTTP/1.1, HTTP/2, gRPC, gRPC-Web and Connect`,
+  );
   return {
     port,
     async stop() {
@@ -151,6 +161,7 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       authenticator?.stop();
       ingestor.close();
       await readers.stop();
+      serviceTls?.close();
       await telemetry.stop();
     },
   };

@@ -1,28 +1,35 @@
 import http from "node:http";
 import http2 from "node:http2";
 import type net from "node:net";
+import type { Logger } from "@apispool/common/logger.js";
 import type { ServerRequest, ServerResponse } from "./exchange.js";
-import { Listener, type Wire } from "./listener.js";
+import { Listener } from "./listener.js";
 import type { Connections } from "./limits/connections.js";
 import { limitHttpError } from "./limits/exceeded.js";
 import { rawAnswer } from "./limits/refusal.js";
 import type { Limits } from "./limits/settings.js";
 import { type HttpError, httpError, problemOf } from "./problem.js";
 import { Http1Connection, type Http1Limits } from "./receipt-http1.js";
+import { TlsPort } from "./tls/tls-port.js";
+import type { TlsSettings } from "./tls/settings.js";
 
 export interface HttpOptions extends Http1Limits {
   readonly headersTimeoutMs: number;
   readonly maxConnections: number;
+  /** Undefined: everything is cleartext. */
+  readonly tls: TlsSettings | undefined;
+  readonly log: Logger;
   readonly connections: Connections;
   readonly limits: Limits;
   readonly onRequest: (req: ServerRequest, res: ServerResponse, expectsContinue: boolean) => void;
 }
 
-/** HTTP/1.1 and HTTP/2 on one port. */
+/** HTTP/1.1 and HTTP/2 on one port, both over TLS where there is a certificate. */
 export class HttpServers {
   readonly #listener: Listener;
   readonly #http1: http.Server;
   readonly #http2: http2.Http2Server;
+  readonly #tls: TlsPort | undefined;
   readonly #connections = new Set<Http1Connection>();
   readonly #sessions = new Set<http2.ServerHttp2Session>();
   #stopping = false;
@@ -30,17 +37,24 @@ export class HttpServers {
   constructor(options: HttpOptions) {
     this.#http1 = this.#createHttp1(options);
     this.#http2 = this.#createHttp2(options);
+    const { tls, log, headersTimeoutMs: handshakeTimeoutMs } = options;
+    const acceptHttp = (socket: net.Socket, wire: "http1" | "http2"): void => {
+      if (wire === "http1") this.#acceptHttp1(socket, options);
+      else {
+        // The HTTP/2 session owns the socket's end.
+        socket.allowHalfOpen = false;
+        this.#http2.emit("connection", socket);
+      }
+    };
+    this.#tls = tls && new TlsPort({ ...tls, log, handshakeTimeoutMs, accept: acceptHttp });
     this.#listener = new Listener({
       firstBytesTimeoutMs: options.headersTimeoutMs,
       maxConnections: options.maxConnections,
       admit: (socket) => options.connections.enter(socket),
       accept: (socket, wire) => {
-        if (wire === "http1") this.#acceptHttp1(socket, options);
-        else {
-          // The HTTP/2 session owns the socket's end.
-          socket.allowHalfOpen = false;
-          this.#http2.emit("connection", socket);
-        }
+        if (this.#tls !== undefined) this.#tls.take(socket, wire);
+        // What does not speak HTTP is told so there.
+        else acceptHttp(socket, wire === "tls" ? "http1" : wire);
       },
     });
   }
@@ -114,7 +128,7 @@ export class HttpServers {
   }
 
   /** How many connections speak what. */
-  get connections(): Readonly<Record<Wire, number>> {
+  get connections(): Readonly<Record<"http1" | "http2", number>> {
     return { http1: this.#connections.size, http2: this.#sessions.size };
   }
 
@@ -141,6 +155,7 @@ export class HttpServers {
     this.#listener.destroyAll();
     this.#http1.close();
     this.#http2.close();
+    this.#tls?.close();
   }
 }
 

@@ -24,10 +24,7 @@ export async function readJsonObject(exchange: Exchange, maxBytes: number): Prom
   } catch {
     throw invalidArgument([{ field: "body", problem: "is not UTF-8, as JSON has to be" }]);
   }
-  if (isDeeperThan(bytes, jsonDepth)) {
-    const problem = `lists and objects stand more than ${jsonDepth} deep in each other`;
-    throw limitHttpError({ field: "body", problem, setting: "MAX_JSON_DEPTH", status: 400 });
-  }
+  assertDepth(bytes, jsonDepth);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -61,7 +58,15 @@ function assertJson(type: string | undefined, encoding: string | undefined): voi
   }
 }
 
-async function readBody(exchange: Exchange, maxBytes: number): Promise<Buffer> {
+/** Throws 400 where lists and objects stand deeper in each other than is allowed. */
+export function assertDepth(bytes: Buffer, jsonDepth: number): void {
+  if (!isDeeperThan(bytes, jsonDepth)) return;
+  const problem = `lists and objects stand more than ${jsonDepth} deep in each other`;
+  throw limitHttpError({ field: "body", problem, setting: "MAX_JSON_DEPTH", status: 400 });
+}
+
+/** The body as it came; fails with 413 where it is larger. */
+export async function readBody(exchange: Exchange, maxBytes: number): Promise<Buffer> {
   const { req } = exchange;
   const tooLarge = (): Error => limitHttpError(bodyTooLarge(maxBytes), { connection: "close" });
   if (Number(req.headers["content-length"] ?? 0) > maxBytes) throw tooLarge();

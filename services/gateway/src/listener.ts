@@ -1,13 +1,17 @@
 import net from "node:net";
 
 /** What a connection speaks, told by its first bytes. */
-export type Wire = "http1" | "http2";
+export type Wire = "http1" | "http2" | "tls";
 
 /** RFC 9113, section 3.4: what every HTTP/2 client says first. No HTTP/1.1 request can begin with it. */
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
+/** RFC 8446, section 5.1: the first byte of a handshake. No HTTP request can begin with it. */
+const handshake = 0x16;
+
 /** Tells what the bytes are the beginning of; undefined while they could be either. */
 export function wireOf(bytes: Uint8Array): Wire | undefined {
+  if (bytes[0] === handshake) return "tls";
   const length = Math.min(bytes.length, preface.length);
   if (preface.compare(bytes, 0, length, 0, length) !== 0) return "http1";
   return length === preface.length ? "http2" : undefined;
@@ -26,7 +30,7 @@ export interface ListenerOptions {
 /** Connections that are on their way out: refused, or displaced. */
 const refusedMeanwhile = 1000;
 
-/** One port for HTTP/1.1 and HTTP/2 without TLS: looks at the first bytes of every connection and hands it on. */
+/** One port for HTTP/1.1, HTTP/2 and TLS: looks at the first bytes of every connection and hands it on. */
 export class Listener {
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();

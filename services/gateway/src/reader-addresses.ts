@@ -87,6 +87,12 @@ export class ReaderAddresses {
     this.#timer = setTimeout(this.#wake, Math.max(0, SOON_MS - (performance.now() - this.#lookedAt)));
   }
 
+  /** The name that an address was found by; undefined for one that was given as it is. */
+  nameOf(address: string): string | undefined {
+    const ip = address.slice(0, address.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1");
+    return [...this.#known].find(([, ips]) => ips.includes(ip))?.[0];
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);

@@ -60,7 +60,8 @@ export function readerRoutes({ upstreams: { reader }, maxBodyBytes, answerTimeou
   );
 }
 
-function readerJson(reader: Reader): ReaderJson {
+/** A reader as the JSON API gives it. */
+export function readerJson(reader: Reader): ReaderJson {
   return {
     name: reader.name,
     positions: reader.positions.map(positionJson),

@@ -3,6 +3,7 @@ import type { Logger } from "@apispool/common/logger.js";
 import { PeerWatch } from "./peer-watch.js";
 import { ReaderAddresses, type ReaderPlace, type Resolve } from "./reader-addresses.js";
 import { inOrderOfPreference } from "./rendezvous.js";
+import type { WatchedTls } from "@apispool/common/watched-tls.js";
 import { type Connection, connectTo } from "./upstream.js";
 
 /** One reader process. */
@@ -23,6 +24,8 @@ export interface ReadersOptions {
   readonly log: Logger;
   readonly resolve?: Resolve | undefined;
   readonly lookUpEveryMs?: number | undefined;
+  /** Undefined: in cleartext. */
+  readonly tls?: WatchedTls | undefined;
 }
 
 /**
@@ -32,6 +35,7 @@ export interface ReadersOptions {
  */
 export class Readers {
   readonly #log: Logger;
+  readonly #tls: WatchedTls | undefined;
   readonly #members = new Map<string, Member>();
   /** No longer among the addresses, but there are names that they still serve. */
   readonly #leaving = new Set<Member>();
@@ -41,7 +45,8 @@ export class Readers {
   readonly #named: string;
   #onChange: (() => void) | undefined;
 
-  constructor({ places, log, resolve, lookUpEveryMs }: ReadersOptions) {
+  constructor({ places, log, resolve, lookUpEveryMs, tls }: ReadersOptions) {
+    this.#tls = tls;
     this.#log = log;
     this.#named = places
       .map((place) => (place.kind === "address" ? place.address : `${place.host}:${place.port}`))
@@ -126,6 +131,11 @@ export class Readers {
     for (const { connection } of all) connection.close();
   }
 
+  /** While the addresses are being set up, none has been looked up. */
+  #nameOf(address: string): string | undefined {
+    return (this.#addresses as ReaderAddresses | undefined)?.nameOf(address);
+  }
+
   #setAddresses(addresses: readonly string[]): void {
     for (const member of this.#members.values()) {
       if (addresses.includes(member.address)) continue;
@@ -144,7 +154,8 @@ export class Readers {
   }
 
   #member(address: string): Member {
-    const connection = connectTo(DataReader, { name: "reader", address });
+    const tls = this.#tls && { watched: this.#tls, serverName: this.#nameOf(address) };
+    const connection = connectTo(DataReader, { name: "reader", address }, tls);
     const watch = new PeerWatch({
       connection: connection,
       isReplaceable: () =>

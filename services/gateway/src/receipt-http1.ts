@@ -1,7 +1,7 @@
 import type http from "node:http";
 import type net from "node:net";
 import type { Receipt, ReceiptOutcome } from "@apispool/common/receipt.js";
-import { hadAll, resetAfterFinMs, wasReset } from "@apispool/common/tcp-end.js";
+import { hadAll, resetAfterFinMs, tcpOf, untilTcpEnd, wasReset } from "@apispool/common/tcp-end.js";
 
 export interface Http1Limits {
   /** How long a connection may be idle after a response that needs evidence before it is half-closed. */
@@ -20,6 +20,9 @@ export interface ReleasableReceipt extends Receipt {
 
 /** How long a client that was told of the end may go on before its connection is destroyed, in milliseconds. */
 const lingerMs = 5000;
+
+/** How long the last bytes of TLS may take to a client that has ended, in milliseconds. */
+const goodbyeMs = 50;
 
 /**
  * The evidence that an HTTP/1.1 client has a response. `finish` says only that the kernel has the bytes. After it:
@@ -72,7 +75,11 @@ export class Http1Connection {
   #pipelined = false;
   #closeAsked = false;
   #ended = false;
+  /** The client has told of its end; over TLS, TCP's end is still to come. */
+  #clientEnds = false;
   #clientEnded = false;
+  /** The end of the connection is the end of the last answer: a client over HTTP/1.0 that is told no length. */
+  #endTellsLength = false;
   #finishedAt = 0;
   #bytesReadAtFinish = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -90,7 +97,18 @@ export class Http1Connection {
       return socket;
     }) as net.Socket["end"];
     socket.destroySoon = () => this.#askClose();
-    socket.on("end", () => this.#onClientEnd());
+    socket.on("end", () => {
+      this.#clientEnds = true;
+      if (!this.#ended) this.#clearTimer();
+      untilTcpEnd(socket, {
+        fin: () => this.#onceWritten(() => this.#onClientEnd()),
+        reset: () => this.#onReset(),
+        // It has said goodbye in order, and waits for ours. Where we have ended, too, TCP's end is what it was asked for.
+        open: () => {
+          if (!this.#ended) this.#onClientEnd();
+        },
+      });
+    });
     socket.on("error", () => this.#settleAll("lost"));
     socket.on("close", () => {
       this.#clearTimer();
@@ -164,6 +182,7 @@ export class Http1Connection {
       else if (this.#active > 0 && receipt.nudged) receipt.settle("lost");
       else this.#awaited.add(receipt);
     }
+    this.#endTellsLength = !res.chunkedEncoding && !res.hasHeader("content-length");
     this.#finishedAt = performance.now();
     this.#bytesReadAtFinish = this.#socket.bytesRead;
     if (this.#active === 0 && !this.#socket.destroyed) this.#rest();
@@ -176,7 +195,7 @@ export class Http1Connection {
 
   /** Nothing is being served: decides what to wait for, and how long. */
   #rest(): void {
-    if (this.#ended || this.#clientEnded || this.#socket.destroyed) return;
+    if (this.#ended || this.#clientEnds || this.#socket.destroyed) return;
     this.#clearTimer();
     if (this.#awaited.size > 0) {
       const hurried = this.#closeAsked || [...this.#awaited].some((receipt) => receipt.nudged);
@@ -192,15 +211,35 @@ export class Http1Connection {
   /** What has already come in is read first: an end of the client that was there before ours says more than one after it. */
   #askByHalfClose(): void {
     setImmediate(() => {
-      if (this.#active === 0 && !this.#ended && !this.#clientEnded && !this.#socket.destroyed) this.#halfClose();
+      if (this.#active === 0 && !this.#ended && !this.#clientEnds && !this.#socket.destroyed) this.#halfClose();
     });
   }
 
   /** Says that nothing more will come, and listens for how the client ends. */
   #halfClose(): void {
     this.#ended = true;
-    this.#reallyEnd();
+    const tcp = tcpOf(this.#socket);
+    // Over TLS the FIN comes without a close_notify: a client that has no interest in more would leave that unread, and its
+    // orderly end be a reset. It does not miss it, because the answer told its own end (RFC 9112, section 9.8).
+    if (tcp !== this.#socket && this.#awaited.size > 0 && !this.#endTellsLength) tcp.end();
+    else this.#reallyEnd();
     this.#after(this.#awaited.size > 0 ? this.#limits.deliveryTimeoutMs : lingerMs, () => this.#socket.destroy());
+  }
+
+  /**
+   * Of what TLS has given to the kernel Node tells a turn later than of cleartext; a client that is quick has had it and ended
+   * before that.
+   */
+  #onceWritten(act: () => void, looks = 4): void {
+    const ended = [...this.#unfinished.keys()].every((res) => res.writableEnded);
+    if (tcpOf(this.#socket) === this.#socket || this.#active === 0 || !ended || looks === 0) act();
+    else setTimeout(() => this.#onceWritten(act, looks - 1), resetAfterFinMs(this.#socket));
+  }
+
+  /** Over TLS: the client has ended its side in order, and then reset the connection, with bytes unread. */
+  #onReset(): void {
+    this.#settleAll("lost");
+    this.#socket.destroy();
   }
 
   #onClientEnd(): void {
@@ -209,6 +248,8 @@ export class Http1Connection {
     this.#clearTimer();
     if (this.#ended) {
       this.#settleAwaited(hadAll(this.#socket) ? "received" : "lost");
+      // Where TLS's own end was kept back Node does not see that both sides are over.
+      if (tcpOf(this.#socket) !== this.#socket) this.#socket.destroy();
       return;
     }
     if (this.#active > 0) {
@@ -217,10 +258,12 @@ export class Http1Connection {
     }
     // Bytes may have been on their way to a client that is gone; its kernel then answers them with a reset.
     this.#after(this.#awaited.size > 0 ? resetAfterFinMs(this.#socket) : 0, () => {
-      this.#settleAwaited(wasReset(this.#socket) ? "lost" : "received");
+      this.#settleAwaited(wasReset(tcpOf(this.#socket)) ? "lost" : "received");
       this.#ended = true;
       this.#reallyEnd();
-      this.#after(lingerMs, () => this.#socket.destroy());
+      // Over TLS its end is known already, and nothing is read that would tell of another.
+      const known = tcpOf(this.#socket) !== this.#socket;
+      this.#after(known ? goodbyeMs : lingerMs, () => this.#socket.destroy());
     });
   }
 
@@ -232,7 +275,7 @@ export class Http1Connection {
       else receipt.settle("lost");
     }
     this.#after(hopeful.length > 0 ? resetAfterFinMs(this.#socket) : 0, () => {
-      for (const receipt of hopeful) receipt.settle(wasReset(this.#socket) ? "lost" : "received");
+      for (const receipt of hopeful) receipt.settle(wasReset(tcpOf(this.#socket)) ? "lost" : "received");
       this.#socket.destroy();
     });
   }

@@ -12,6 +12,7 @@ import type { WorkerControl } from "@apispool/contracts/apispool/v1/worker_contr
 import { Health } from "@apispool/contracts/health/v1/health_pb.js";
 import { tellTrace, traceHeaders } from "./observe/current-trace.js";
 import { MessageStream, type Messages, type StreamCall } from "./message-stream.js";
+import { type UpstreamTls, connectUpstream } from "./tls/upstream-tls.js";
 import type { Peer } from "./upstream-error.js";
 
 export interface StreamOptions extends Pick<StreamCall, "headers" | "signal" | "timeoutMs"> {
@@ -51,15 +52,16 @@ export interface Upstreams {
   readonly reader: Upstream<typeof DataReader>;
 }
 
-/** Clients for one process; nothing is connected before the first call. */
-export function connectTo<S extends DescService>(service: S, peer: Peer): Connection<S> {
-  const baseUrl = `http://${peer.address}`;
+/** Clients for one process; nothing is connected before the first call. In cleartext, unless there is `tls`. */
+export function connectTo<S extends DescService>(service: S, peer: Peer, tls?: UpstreamTls): Connection<S> {
+  const baseUrl = `${tls === undefined ? "http" : "https"}://${peer.address}`;
+  const secure = tls && { createConnection: () => connectUpstream(tls, peer.address) };
   const session = new Http2SessionManager(
     baseUrl,
     // A peer that hangs without closing is found out by a PING; its calls then fail as UNAVAILABLE.
     { pingIntervalMs: 10_000, pingTimeoutMs: 5000 },
     // Node's default stream window of 64 KiB is smaller than a batch. The memory limit (in MB) is for the session.
-    { settings: { initialWindowSize: 512 * 1024 }, maxSessionMemory: 1024 },
+    { settings: { initialWindowSize: 512 * 1024 }, maxSessionMemory: 1024, ...secure },
   );
   const transport = createGrpcTransport({
     baseUrl,

@@ -134,6 +134,7 @@ export async function startIngestor(
     log,
     health,
     address: config.address,
+    tls: config.serviceTls,
     services: [WorkerControl],
     observe: callObserver(metrics, tracer),
     register: (grpcServer, options) => addService(grpcServer, WorkerControl, workerControl(sources, maker), options),

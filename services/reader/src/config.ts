@@ -1,4 +1,6 @@
 import type { EnvReader } from "@apispool/common/env.js";
+import { serviceTlsFromEnv } from "@apispool/common/service-tls.js";
+import type { TlsFiles } from "@apispool/common/tls-files.js";
 import { type TelemetrySettings, telemetrySettingsFromEnv } from "@apispool/common/telemetry-settings.js";
 import { type KafkaSettings, kafkaSettingsFromEnv } from "@apispool/kafka-log/settings.js";
 import { type ForeignTopic, foreignTopicsFromEnv } from "./foreign-topics.js";
@@ -7,6 +9,8 @@ import { type ForeignTopic, foreignTopicsFromEnv } from "./foreign-topics.js";
 export interface ReaderConfig {
   /** host:port of the gRPC server; port 0 takes a free one. */
   readonly address: string;
+  /** Who calls has to have a certificate of the same authority; undefined: cleartext. */
+  readonly serviceTls?: TlsFiles | undefined;
   readonly kafka: Omit<KafkaSettings, "log">;
   /** How long a fetch waits for another one that holds the same reader; then it is ABORTED. */
   readonly busyWaitMs: number;
@@ -32,6 +36,7 @@ export function readerConfigFromEnv(env: EnvReader): ReaderConfig {
   const kafka = kafkaSettingsFromEnv(env, "apispool-reader");
   return {
     address,
+    serviceTls: serviceTlsFromEnv(env),
     kafka,
     topics: foreignTopicsFromEnv(env, kafka.topicPrefix),
     busyWaitMs: env.durationMs("READER_WAIT", { fallback: 5000, min: 0, max: 60_000 }),

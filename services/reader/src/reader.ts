@@ -1,6 +1,7 @@
+import { ConnectError } from "@connectrpc/connect";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
-import { describeError } from "@apispool/common/errors.js";
+import { describeError, reasonOf } from "@apispool/common/errors.js";
 import { addService } from "@apispool/common/grpc-server.js";
 import { callObserver } from "@apispool/common/call-metrics.js";
 import { HealthState } from "@apispool/common/health.js";
@@ -107,6 +108,7 @@ export async function startReader(
     log: logger,
     health,
     address: config.address,
+    tls: config.serviceTls,
     services: [DataReader],
     observe: callObserver(metrics, telemetry.tracer),
     register: (grpcServer, options) => addService(grpcServer, DataReader, service, options),
@@ -128,19 +130,25 @@ export async function startReader(
 
   async function live(): Promise<void> {
     let alive: Promise<void> | undefined;
+    let refused: string | undefined;
     for (let first = true; !signal.aborted;) {
+      let why = kafkaAway(settings.brokers);
       const reachable = await probe.ping(signal).then(
         () => true,
-        () => false,
+        (error: unknown) => {
+          if (error instanceof ConnectError && reasonOf(error) === "KAFKA_REFUSED") why = error.rawMessage;
+          return false;
+        },
       );
       if (reachable && !claims.enabled) await enableClaims();
       if (signal.aborted) break;
       if (first && reachable) logger.info(`ready on port ${server.port}`);
+      else if (first && why !== refused && why !== kafkaAway(settings.brokers)) logger.error((refused = why));
       else if (first) logger.debug("waiting for Kafka");
       else if (reachable !== health.serving) {
-        logger.info(reachable ? "Kafka can be reached again" : "Kafka cannot be reached");
+        logger.info(reachable ? "Kafka can be reached again" : why);
       }
-      health.setServing(reachable, kafkaAway(settings.brokers));
+      health.setServing(reachable, why);
       // What cannot be read of what was named is said at once, not with the first fetch.
       if (first && reachable) void catalogue.partitions().catch(() => undefined);
       if (reachable) {

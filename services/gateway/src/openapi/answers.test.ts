@@ -109,7 +109,8 @@ describe("what the gateway answers", () => {
   it("is at no path that the document does not know, but for the pages' own files", async () => {
     const { detail } = (await (await fetch(`${harness.url}/nowhere`)).json()) as { detail: string };
     const known = detail.replace(/^.*known are /, "").split(", ");
-    const files = ["/assets/{name}", "/docs/{name}"];
+    // MCP has a protocol of its own.
+    const files = ["/assets/{name}", "/docs/{name}", "/mcp"];
     expect(known.toSorted()).toEqual([...new Set([...operations.map(({ path }) => path), ...files])].toSorted());
   });
 

@@ -9,7 +9,8 @@ import * as workerApi from "./worker-api.js";
 
 type Json = Record<string, unknown>;
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+/** The package's own. */
+export const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   readonly version: string;
 };
 

@@ -16,6 +16,7 @@ import type { CallContext, Implementation } from "@apispool/common/grpc-server.j
 import { HealthState } from "@apispool/common/health.js";
 import { silentLogger } from "@apispool/common/logger.js";
 import { addService } from "@apispool/common/grpc-server.js";
+import type { TlsFiles } from "@apispool/common/tls-files.js";
 import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
 
 /**
@@ -23,6 +24,8 @@ import { type RunningServer, startGrpcService } from "@apispool/common/service-m
  * positions and the lock of each reader as the contract says, and remembers what it was asked.
  */
 export class FakeReader {
+  /** Who calls then has to show a certificate. */
+  tls: TlsFiles | undefined;
   readonly log: string[];
   readonly positions: Map<string, number>;
   readonly requests: FetchUnreadRequest[] = [];
@@ -58,6 +61,7 @@ export class FakeReader {
 
   async start(address = "127.0.0.1:0"): Promise<string> {
     this.server = await startGrpcService({
+      tls: this.tls,
       log: silentLogger,
       health: this.health,
       address,
@@ -246,6 +250,8 @@ function recordOf(json: string, offset: number) {
 
 /** A WorkerControl of one source. */
 export class FakeIngestor {
+  /** Who calls then has to show a certificate. */
+  tls: TlsFiles | undefined;
   started = false;
   /** Ends the streams of WatchStatus with it. */
   failWatch: ((error: unknown) => void) | undefined;
@@ -256,6 +262,7 @@ export class FakeIngestor {
 
   async start(address = "127.0.0.1:0"): Promise<string> {
     this.server = await startGrpcService({
+      tls: this.tls,
       log: silentLogger,
       health: this.health,
       address,

@@ -1,4 +1,8 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import https from "node:https";
+import type { ConnectionOptions } from "node:tls";
 import { promisify } from "node:util";
 import { type Logger, silentLogger } from "@apispool/common/logger.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
@@ -14,12 +18,19 @@ export class Harness {
   readonly ingestor = new FakeIngestor();
   gateway: RunningServer | undefined;
 
+  #secure = false;
+
+  /** `client`: what a client needs where there is TLS. */
   static async start(
     config: Partial<GatewayConfig> = {},
     resolve?: Resolve,
     log: Logger = silentLogger,
+    client: ConnectionOptions = {},
   ): Promise<Harness> {
     const harness = new Harness();
+    harness.#secure = config.tls !== undefined;
+    harness.reader.tls = config.serviceTls;
+    harness.ingestor.tls = config.serviceTls;
     const [readerAddress, ingestorAddress] = await Promise.all([harness.reader.start(), harness.ingestor.start()]);
     harness.gateway = await startGateway(
       {
@@ -34,6 +45,7 @@ export class Harness {
         headersTimeoutMs: 10_000,
         maxBodyBytes: 1024 * 1024,
         maxConnections: 1000,
+        tls: undefined,
         limits: defaultLimits,
         ...config,
       },
@@ -41,6 +53,7 @@ export class Harness {
       resolve,
     );
     await eventually(async () => {
+      if (harness.#secure) return (await httpsStatus(`${harness.url}/readyz`, client)) === 200;
       const { status } = await fetch(`${harness.url}/readyz`);
       return status === 200;
     });
@@ -52,13 +65,21 @@ export class Harness {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.#secure ? "https" : "http"}://127.0.0.1:${this.port}`;
   }
 
   async stop(): Promise<void> {
     await this.gateway?.stop();
     await Promise.all([this.reader.stop(), this.ingestor.stop()]);
   }
+}
+
+/** The status of a GET over TLS, on a connection of its own. */
+export async function httpsStatus(url: string, client: ConnectionOptions): Promise<number | undefined> {
+  const [response] = (await once(https.get(url, { ...client, agent: false }), "response")) as [IncomingMessage];
+  response.resume();
+  await once(response, "end");
+  return response.statusCode;
 }
 
 /** Waits until something is so; fails after a time that is far longer than it should take. */

@@ -2,6 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { EnvReader } from "@apispool/common/env.js";
 import { describeError } from "@apispool/common/errors.js";
+import { serviceTlsFromEnv } from "@apispool/common/service-tls.js";
+import type { TlsFiles } from "@apispool/common/tls-files.js";
 import { type TelemetrySettings, telemetrySettingsFromEnv } from "@apispool/common/telemetry-settings.js";
 import { kafkaSettingsFromEnv, type KafkaSettings } from "@apispool/kafka-log/settings.js";
 import { At } from "./at.js";
@@ -18,6 +20,8 @@ import { readYaml } from "./yaml-node.js";
 export interface IngestorConfig {
   /** host:port of the gRPC server; port 0 takes a free one. */
   readonly address: string;
+  /** Who calls has to have a certificate of the same authority; undefined: cleartext. */
+  readonly serviceTls?: TlsFiles | undefined;
   readonly kafka: Omit<KafkaSettings, "log">;
   readonly sources: readonly SourceConfig[];
   /** The file that the sources come from, to be watched; undefined where they come from variables. */
@@ -53,7 +57,15 @@ export function loadIngestorConfig(env: EnvReader, files: ConfigFiles = realFile
   const telemetry = telemetrySettingsFromEnv(env, "127.0.0.1:9465");
   const traceUpstream = env.boolean("TRACE_UPSTREAM", false);
   const kafka = kafkaSettings(env, config?.kafka);
-  return { address, kafka, sources: config?.sources ?? [], file, telemetry, traceUpstream };
+  return {
+    address,
+    kafka,
+    sources: config?.sources ?? [],
+    file,
+    telemetry,
+    traceUpstream,
+    serviceTls: serviceTlsFromEnv(env),
+  };
 }
 
 /** Checks a file's text without starting anything; `problems` is empty where it is right. */

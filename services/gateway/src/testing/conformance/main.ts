@@ -50,6 +50,8 @@ const servers = new HttpServers({
   deliveryTimeoutMs: 30_000,
   headersTimeoutMs: 10_000,
   maxConnections: 10_000,
+  tls: undefined,
+  log: silentLogger,
   onRequest: (req, res, expectsContinue) =>
     serve(
       new Exchange(req, res, {
