@@ -10,7 +10,7 @@ export interface Page {
 }
 
 export interface Browser {
-  newPage(options?: { readonly bypassCSP?: boolean }): Promise<Page>;
+  newPage(options?: { readonly ignoreHTTPSErrors?: boolean; readonly bypassCSP?: boolean }): Promise<Page>;
   close(): Promise<void>;
 }
 
