@@ -18,7 +18,8 @@ export class GatewayProcess {
     const [reader, ingestor] = await Promise.all([gateway.reader.start(), gateway.ingestor.start()]);
     const main = fileURLToPath(new URL("../main.js", import.meta.url));
     const flags = ["--enable-source-maps", "--max-semi-space-size=4", "--initial-old-space-size=64"];
-    const child = spawn(process.execPath, [...flags, main], {
+    const more = (process.env["APISPOOL_TEST_NODE_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
+    const child = spawn(process.execPath, [...flags, ...more, main], {
       env: {
         PORT: "0",
         LOG_FORMAT: "json",
@@ -69,7 +70,8 @@ export class GatewayProcess {
     const child = this.#child;
     if (child !== undefined && child.exitCode === null && child.signalCode === null) {
       const over = once(child, "exit");
-      child.kill("SIGKILL");
+      // SIGTERM lets a profile be written.
+      child.kill(process.env["APISPOOL_TEST_NODE_FLAGS"] === undefined ? "SIGKILL" : "SIGTERM");
       await over;
     }
     await Promise.all([this.reader.stop(), this.ingestor.stop()]);
