@@ -27,19 +27,33 @@ const codes: Readonly<Record<Passed["status"], Code>> = {
   503: Code.Unavailable,
 };
 
+/** Where it comes from is no news, and under a flood it would be most of what a refusal costs. */
+function withoutStack<T extends Error>(make: () => T): T {
+  const before = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = before;
+  }
+}
+
 /** LIMIT_EXCEEDED: names the limit, and the setting that raises it. */
 export function limitError({ field, problem, setting, status, retryAfterMs }: Passed): ConnectError {
-  const error = rpcError(codes[status], "LIMIT_EXCEEDED", `${field}: ${problem} (${setting})`, {
-    metadata: { limit: field, setting },
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
+  const error = withoutStack(() =>
+    rpcError(codes[status], "LIMIT_EXCEEDED", `${field}: ${problem} (${setting})`, {
+      metadata: { limit: field, setting },
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    }),
+  );
   error.details.push({ desc: BadRequestSchema, value: { fieldViolations: [{ field, description: problem }] } });
   return error;
 }
 
 /** As {@link limitError}, with HTTP's status for it. */
 export function limitHttpError(passed: Passed, headers: Readonly<Record<string, string>> = {}): HttpError {
-  return new HttpError(passed.status, limitError(passed), headers);
+  const error = limitError(passed);
+  return withoutStack(() => new HttpError(passed.status, error, headers));
 }
 
 /** The body, or one message of it, is too large. */

@@ -1,43 +1,219 @@
 import type { Exchange } from "../exchange.js";
+import { limitError } from "./exceeded.js";
 
 /** One answer whose client does not take it. */
 interface Stalled {
   readonly bytes: number;
+  readonly since: number;
   readonly cutOff: () => void;
 }
 
-/** What a fetch that is held back may keep beside what it has written: the stream behind it, and a batch made ready. */
-const behindBytes = 256 * 1024;
+/** A fetch that waits for room. */
+interface Waiting {
+  readonly room: Room;
+  readonly since: number;
+  readonly settle: (error?: Error) => void;
+}
 
 /**
- * What waits in this process for clients that do not take it. Where that becomes too much the answer that has waited for the
- * longest is cut off: who reads is through in a moment, and is not it.
+ * What a fetch may have in this process while its client takes nothing: the window of the stream behind it, the batches ahead,
+ * one made ready and one written.
+ */
+const fetchBytes = 768 * 1024;
+
+/** Who takes nothing for so long makes room for others, in milliseconds. A slow reader takes something in that time. */
+const patienceMs = 5000;
+
+/** How long a fetch waits for room before it is refused, in milliseconds. */
+const mostWaitMs = 4000;
+
+const sweepMs = 100;
+
+/**
+ * What this process holds for clients that do not take it. Where it is too much, a client that has a fetch already waits with its
+ * next one until there is room, and whoever has taken nothing for a while is cut off; a client that has none never waits.
  */
 export class StalledAnswers {
   readonly #mostBytes: number;
   /** The oldest first. */
-  readonly #waiting = new Set<Stalled>();
+  readonly #stalled = new Set<Stalled>();
+  readonly #rooms = new Set<Room>();
+  readonly #byClient = new Map<string, number>();
+  /** A client's fetches in their order; the client whose turn it is first. */
+  readonly #queues = new Map<string, Set<Waiting>>();
   #bytes = 0;
+  #sweeping: NodeJS.Timeout | undefined;
 
   constructor(mostBytes: number) {
     this.#mostBytes = mostBytes;
   }
 
+  /** How many bytes are held, as far as it is known. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** An answer waits from now on; returns what is to be called when it does not any more. */
-  wait({ res, stream }: Exchange, cutOff: () => void): () => void {
-    const stalled = { bytes: behindBytes + res.writableLength + (stream?.writableLength ?? 0), cutOff };
-    this.#waiting.add(stalled);
-    this.#bytes += stalled.bytes;
-    while (this.#bytes > this.#mostBytes && this.#waiting.size > 1) {
-      const [oldest] = this.#waiting;
-      if (oldest === undefined) break;
-      this.#end(oldest);
-      oldest.cutOff();
-    }
+  wait({ res, stream, room }: Exchange, cutOff: () => void): () => void {
+    room?.goesOn();
+    const bytes = res.writableLength + (stream?.writableLength ?? 0);
+    const stalled = { bytes, since: performance.now(), cutOff };
+    this.#stalled.add(stalled);
+    this.#bytes += bytes;
+    // However many clients there are.
+    while (this.#bytes > 2 * this.#mostBytes && this.#stalled.size > 1) if (!this.#cutOldest(Infinity)) break;
+    this.#sweep();
     return () => this.#end(stalled);
   }
 
-  #end(stalled: Stalled): void {
-    if (this.#waiting.delete(stalled)) this.#bytes -= stalled.bytes;
+  /** Counts a fetch; undefined where there is room for it, otherwise resolves once there is. Rejects when it takes too long. */
+  enter(room: Room, signal: AbortSignal): Promise<void> | undefined {
+    this.#sweep();
+    if (this.#hasRoom(room.client)) {
+      this.hold(room);
+      return undefined;
+    }
+    return new Promise((resolve, reject) => {
+      const queue = this.#queues.get(room.client) ?? new Set();
+      const leave = (): void => waiting.settle(signal.reason as Error);
+      const waiting: Waiting = {
+        room,
+        since: performance.now(),
+        settle: (error) => {
+          signal.removeEventListener("abort", leave);
+          queue.delete(waiting);
+          if (queue.size === 0 && this.#queues.get(room.client) === queue) this.#queues.delete(room.client);
+          if (error === undefined) resolve();
+          else reject(error);
+        },
+      };
+      this.#queues.set(room.client, queue.add(waiting));
+      signal.addEventListener("abort", leave);
+      if (signal.aborted) leave();
+    });
   }
+
+  /** Counts what a fetch may have in memory. */
+  hold(room: Room): void {
+    if (this.#rooms.has(room)) return;
+    this.#rooms.add(room);
+    this.#bytes += fetchBytes;
+    this.#byClient.set(room.client, (this.#byClient.get(room.client) ?? 0) + 1);
+    this.#sweep();
+  }
+
+  /** It has nothing in memory now. */
+  release(room: Room): void {
+    if (!this.#rooms.delete(room)) return;
+    this.#bytes -= fetchBytes;
+    const left = (this.#byClient.get(room.client) ?? 1) - 1;
+    if (left > 0) this.#byClient.set(room.client, left);
+    else this.#byClient.delete(room.client);
+    if (this.#queues.size > 0) this.#admit();
+  }
+
+  #hasRoom(client: string): boolean {
+    return this.#bytes + fetchBytes <= this.#mostBytes || !this.#byClient.has(client);
+  }
+
+  /** Lets in who waits, one of each client in turn. */
+  #admit(): void {
+    for (const [client, queue] of this.#queues) {
+      if (!this.#hasRoom(client)) continue;
+      const [next] = queue;
+      if (next === undefined) continue;
+      this.#queues.delete(client);
+      if (queue.size > 1) this.#queues.set(client, queue);
+      this.hold(next.room);
+      next.settle();
+    }
+  }
+
+  #cutOldest(before: number): boolean {
+    const [oldest] = this.#stalled;
+    if (oldest === undefined || oldest.since > before) return false;
+    this.#end(oldest);
+    oldest.cutOff();
+    return true;
+  }
+
+  #end(stalled: Stalled): void {
+    if (this.#stalled.delete(stalled)) this.#bytes -= stalled.bytes;
+  }
+
+  /** Looks at everything from time to time, while there is something to look at. */
+  #sweep(): void {
+    this.#sweeping ??= setInterval(() => {
+      const now = performance.now();
+      for (const room of this.#rooms) if (room.isQuiet(now)) this.release(room);
+      const cramped = (): boolean => this.#queues.size > 0 || this.#bytes > this.#mostBytes;
+      while (cramped() && this.#cutOldest(now - patienceMs));
+      for (const queue of this.#queues.values()) {
+        for (const waiting of queue) {
+          if (waiting.since > now - mostWaitMs) break;
+          waiting.settle(noRoom(waiting.room.client));
+        }
+      }
+      this.#admit();
+      if (this.#rooms.size + this.#stalled.size + this.#queues.size > 0) return;
+      clearInterval(this.#sweeping);
+      this.#sweeping = undefined;
+    }, sweepMs).unref();
+  }
+}
+
+/** What one fetch may have in memory. */
+export class Room {
+  readonly client: string;
+  readonly #answers: StalledAnswers;
+  /** Since when it has been waiting for the reader; undefined while it has something for its client. */
+  #asking: number | undefined;
+  #quietMs = 0;
+  #over = false;
+
+  constructor(answers: StalledAnswers, client: string) {
+    this.#answers = answers;
+    this.client = client;
+  }
+
+  /** As {@link StalledAnswers.enter}. A fetch for which nothing comes for `quietMs` has nothing in memory. */
+  enter(signal: AbortSignal, quietMs: number): Promise<void> | undefined {
+    this.#quietMs = quietMs;
+    return this.#answers.enter(this, signal);
+  }
+
+  /** It waits for the reader. */
+  asks(): void {
+    this.#asking = performance.now();
+  }
+
+  /** A batch has come. */
+  got(): void {
+    this.#asking = undefined;
+  }
+
+  /** Its client does not take what there is: it has all that it may have. */
+  goesOn(): void {
+    if (!this.#over) this.#answers.hold(this);
+  }
+
+  isQuiet(now: number): boolean {
+    return this.#asking !== undefined && now - this.#asking >= this.#quietMs;
+  }
+
+  leave(): void {
+    this.#over = true;
+    this.#answers.release(this);
+  }
+}
+
+function noRoom(client: string): Error {
+  const problem = `${client} does not take the answers that it has asked for, and more waits for it than is kept`;
+  return limitError({
+    field: "answer",
+    problem,
+    setting: "MAX_STALLED_BYTES",
+    status: 503,
+    retryAfterMs: 1000,
+  });
 }
