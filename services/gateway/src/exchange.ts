@@ -10,6 +10,7 @@ import { isBlank } from "./envelope.js";
 import { clientOf } from "./limits/client.js";
 import { defaultLimits } from "./limits/settings.js";
 import { Room, type StalledAnswers } from "./limits/stalled.js";
+import { withoutStack } from "./limits/without-stack.js";
 import { Http1Connection, type ReleasableReceipt } from "./receipt-http1.js";
 import { onShutdown } from "./shutdown-listeners.js";
 
@@ -71,7 +72,9 @@ export class Exchange {
     res.once("close", () => {
       this.#closed = true;
       deaf();
-      if (!this.#answered) this.#gone.abort(new ConnectError("the client went away", Code.Canceled));
+      if (!this.#answered) {
+        this.#gone.abort(withoutStack(() => new ConnectError("the client went away", Code.Canceled)));
+      }
     });
     if (shutdown.aborted) stop();
   }

@@ -2,6 +2,7 @@ import { Code, type ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema } from "@apispool/contracts/google/rpc/error_details_pb.js";
 import { rpcError } from "@apispool/common/errors.js";
 import { HttpError } from "../problem.js";
+import { withoutStack } from "./without-stack.js";
 
 /** A limit that was passed. */
 export interface Passed {
@@ -26,17 +27,6 @@ const codes: Readonly<Record<Passed["status"], Code>> = {
   431: Code.ResourceExhausted,
   503: Code.Unavailable,
 };
-
-/** Where it comes from is no news, and under a flood it would be most of what a refusal costs. */
-function withoutStack<T extends Error>(make: () => T): T {
-  const before = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0;
-  try {
-    return make();
-  } finally {
-    Error.stackTraceLimit = before;
-  }
-}
 
 /** LIMIT_EXCEEDED: names the limit, and the setting that raises it. */
 export function limitError({ field, problem, setting, status, retryAfterMs }: Passed): ConnectError {

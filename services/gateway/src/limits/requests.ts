@@ -12,7 +12,7 @@ import type { Limits } from "./settings.js";
 const lingerMs = 300;
 
 /** A connection that was refused so many requests, its client giving too many up, and still goes on, is ended. */
-const mostRefused = 50;
+const mostRefused = 10;
 
 /**
  * Who has a request under way. A client has a share. A fourth of all may wait for their bodies: beyond that, the one that has
@@ -34,6 +34,7 @@ export class Requests {
     this.#connections = connections;
     this.#log = log;
     this.#abandoned = new Abandoned(limits.resetBurst, limits.resetRate);
+    connections.holdBack = (client) => this.#abandoned.tooMany(client);
   }
 
   /** Counts a request until its response is over; undefined, or what it is refused for. */

@@ -35,6 +35,7 @@ const sweepMs = 100;
  */
 export class StalledAnswers {
   readonly #mostBytes: number;
+  readonly #waitMs: number;
   /** The oldest first. */
   readonly #stalled = new Set<Stalled>();
   readonly #rooms = new Set<Room>();
@@ -44,8 +45,9 @@ export class StalledAnswers {
   #bytes = 0;
   #sweeping: NodeJS.Timeout | undefined;
 
-  constructor(mostBytes: number) {
+  constructor(mostBytes: number, waitMs = mostWaitMs) {
     this.#mostBytes = mostBytes;
+    this.#waitMs = waitMs;
   }
 
   /** How many bytes are held, as far as it is known. */
@@ -150,7 +152,7 @@ export class StalledAnswers {
       while (cramped() && this.#cutOldest(now - patienceMs));
       for (const queue of this.#queues.values()) {
         for (const waiting of queue) {
-          if (waiting.since > now - mostWaitMs) break;
+          if (waiting.since > now - this.#waitMs) break;
           waiting.settle(noRoom(waiting.room.client));
         }
       }
