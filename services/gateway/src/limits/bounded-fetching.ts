@@ -23,7 +23,7 @@ async function* bounded(
   room: Room,
 ): AsyncGenerator<Batch, void, undefined> {
   const waits = request.follow || request.wait !== undefined;
-  const admitted = room.enter(recipient.signal, waits ? quietMs.waits : quietMs.reads);
+  const admitted = room.enter(recipient.signal, waits ? quietMs.waits : quietMs.reads, waits);
   if (admitted !== undefined) await admitted;
   try {
     room.asks();

@@ -17,8 +17,6 @@ const lastingMs = full ? 8000 : 300;
  */
 const mostBytes = (full ? 300 : 256) * 1024 * 1024;
 
-const kilobyte = JSON.stringify({ text: "x".repeat(1000) });
-
 /** The gateway has all of its connections taken by the flood, in the short form too. */
 const settings: Readonly<Record<string, string>> = full ? {} : { MAX_CONNECTIONS: "300", MAX_REQUESTS: "200" };
 
@@ -52,8 +50,7 @@ describe("a gateway under a flood answers who does nothing wrong, and keeps its 
   let gateway: GatewayProcess;
   const floods = new FloodProcess();
   const start = async (): Promise<void> => {
-    gateway = await GatewayProcess.start(settings);
-    gateway.reader.add(Array.from({ length: 8000 }, () => kilobyte));
+    gateway = await GatewayProcess.start(8000, settings);
   };
   const fresh = async (): Promise<void> => {
     if (!full) return;

@@ -60,6 +60,14 @@ describe("room for fetches", () => {
     expect(order.indexOf("b")).toBeLessThan(2);
   });
 
+  it("lets a client begin so many fetches at once, and the next when one has begun, unless they wait for records", async () => {
+    const answers = new StalledAnswers(1000 * mebi);
+    const begin = (waits: boolean) => new Room(answers, "a").enter(signal, quietMs, waits);
+    for (let index = 0; index < 32; index += 1) expect(begin(false)).toBeUndefined();
+    for (let index = 0; index < 100; index += 1) expect(begin(true)).toBeUndefined();
+    await begin(false);
+  });
+
   it("is refused in the end, and given up by who goes", async () => {
     const { room } = make(50);
     room().enter(signal, quietMs);

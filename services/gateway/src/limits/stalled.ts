@@ -19,13 +19,20 @@ interface Waiting {
  * What a fetch may have in this process while its client takes nothing: the window of the stream behind it, the batches ahead,
  * one made ready and one written.
  */
-const fetchBytes = 768 * 1024;
+const fetchBytes = 1024 * 1024;
 
 /** Who takes nothing for so long makes room for others, in milliseconds. A slow reader takes something in that time. */
 const patienceMs = 5000;
 
 /** How long a fetch waits for room before it is refused, in milliseconds. */
 const mostWaitMs = 4000;
+
+/**
+ * How many fetches may be beginning at the same time: a new one is served in turn with all that are, and most are over before they
+ * have begun in this sense.
+ */
+const mostFresh = 32;
+const freshMs = 250;
 
 const sweepMs = 100;
 
@@ -39,6 +46,8 @@ export class StalledAnswers {
   /** The oldest first. */
   readonly #stalled = new Set<Stalled>();
   readonly #rooms = new Set<Room>();
+  /** Those that began just now, the oldest first, and when. */
+  readonly #fresh = new Map<Room, number>();
   readonly #byClient = new Map<string, number>();
   /** A client's fetches in their order; the client whose turn it is first. */
   readonly #queues = new Map<string, Set<Waiting>>();
@@ -58,6 +67,7 @@ export class StalledAnswers {
   /** An answer waits from now on; returns what is to be called when it does not any more. */
   wait({ res, stream, room }: Exchange, cutOff: () => void): () => void {
     room?.goesOn();
+    if (room !== undefined && this.#fresh.delete(room) && this.#queues.size > 0) this.#admit();
     const bytes = res.writableLength + (stream?.writableLength ?? 0);
     const stalled = { bytes, since: performance.now(), cutOff };
     this.#stalled.add(stalled);
@@ -71,8 +81,8 @@ export class StalledAnswers {
   /** Counts a fetch; undefined where there is room for it, otherwise resolves once there is. Rejects when it takes too long. */
   enter(room: Room, signal: AbortSignal): Promise<void> | undefined {
     this.#sweep();
-    if (this.#hasRoom(room.client)) {
-      this.hold(room);
+    if (this.#hasRoom(room)) {
+      this.#begin(room);
       return undefined;
     }
     return new Promise((resolve, reject) => {
@@ -106,6 +116,7 @@ export class StalledAnswers {
 
   /** It has nothing in memory now. */
   release(room: Room): void {
+    this.#fresh.delete(room);
     if (!this.#rooms.delete(room)) return;
     this.#bytes -= fetchBytes;
     const left = (this.#byClient.get(room.client) ?? 1) - 1;
@@ -114,19 +125,25 @@ export class StalledAnswers {
     if (this.#queues.size > 0) this.#admit();
   }
 
-  #hasRoom(client: string): boolean {
-    return this.#bytes + fetchBytes <= this.#mostBytes || !this.#byClient.has(client);
+  #hasRoom({ client, waits }: Room): boolean {
+    if (!this.#byClient.has(client)) return true;
+    return this.#bytes + fetchBytes <= this.#mostBytes && (waits || this.#fresh.size < mostFresh);
+  }
+
+  #begin(room: Room): void {
+    this.hold(room);
+    if (!room.waits) this.#fresh.set(room, performance.now());
   }
 
   /** Lets in who waits, one of each client in turn. */
   #admit(): void {
     for (const [client, queue] of this.#queues) {
-      if (!this.#hasRoom(client)) continue;
       const [next] = queue;
-      if (next === undefined) continue;
+      if (next === undefined || !this.#hasRoom(next.room)) continue;
+      // Behind the others; the loop comes to it again.
       this.#queues.delete(client);
       if (queue.size > 1) this.#queues.set(client, queue);
-      this.hold(next.room);
+      this.#begin(next.room);
       next.settle();
     }
   }
@@ -148,6 +165,10 @@ export class StalledAnswers {
     this.#sweeping ??= setInterval(() => {
       const now = performance.now();
       for (const room of this.#rooms) if (room.isQuiet(now)) this.release(room);
+      for (const [room, since] of this.#fresh) {
+        if (now - since < freshMs) break;
+        this.#fresh.delete(room);
+      }
       const cramped = (): boolean => this.#queues.size > 0 || this.#bytes > this.#mostBytes;
       while (cramped() && this.#cutOldest(now - patienceMs));
       for (const queue of this.#queues.values()) {
@@ -167,6 +188,8 @@ export class StalledAnswers {
 /** What one fetch may have in memory. */
 export class Room {
   readonly client: string;
+  /** It is for records that are yet to come, more than for those that there are. */
+  waits = false;
   readonly #answers: StalledAnswers;
   /** Since when it has been waiting for the reader; undefined while it has something for its client. */
   #asking: number | undefined;
@@ -179,8 +202,9 @@ export class Room {
   }
 
   /** As {@link StalledAnswers.enter}. A fetch for which nothing comes for `quietMs` has nothing in memory. */
-  enter(signal: AbortSignal, quietMs: number): Promise<void> | undefined {
+  enter(signal: AbortSignal, quietMs: number, waits = false): Promise<void> | undefined {
     this.#quietMs = quietMs;
+    this.waits = waits;
     return this.#answers.enter(this, signal);
   }
 
