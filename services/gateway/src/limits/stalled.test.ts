@@ -7,9 +7,9 @@ const mebi = 1024 * 1024;
 const quietMs = 60_000;
 const { signal } = new AbortController();
 
-/** Room for two fetches. */
+/** Room for five fetches, of which each client may have four in any case. */
 function make(waitMs?: number) {
-  const answers = new StalledAnswers(2 * mebi, waitMs);
+  const answers = new StalledAnswers(5 * mebi, waitMs);
   return { answers, room: (client = "a") => new Room(answers, client) };
 }
 
@@ -17,25 +17,30 @@ function exchange(room: Room, writableLength = 0): Exchange {
   return { res: { writableLength }, room } as unknown as Exchange;
 }
 
+function fill(room: (client?: string) => Room, count: number, client?: string): Room[] {
+  return Array.from({ length: count }, () => {
+    const each = room(client);
+    expect(each.enter(signal, quietMs)).toBeUndefined();
+    return each;
+  });
+}
+
 describe("room for fetches", () => {
   it("is there at once as long as there is any, and after that when another one leaves", async () => {
     const { room } = make();
     const first = room();
     expect(first.enter(signal, quietMs)).toBeUndefined();
-    expect(room().enter(signal, quietMs)).toBeUndefined();
-    const third = room().enter(signal, quietMs);
-    expect(third).toBeInstanceOf(Promise);
+    fill(room, 4);
+    const sixth = room().enter(signal, quietMs);
+    expect(sixth).toBeInstanceOf(Promise);
     first.leave();
-    await third;
+    await sixth;
   });
 
-  it("is there for a client that has none, however much others have", () => {
+  it("is there for a client that has few, however much others have", () => {
     const { room } = make();
-    for (let index = 0; index < 5; index += 1)
-      void room("a")
-        .enter(signal, quietMs)
-        ?.catch(() => {});
-    expect(room("b").enter(signal, quietMs)).toBeUndefined();
+    fill(room, 5);
+    for (let index = 0; index < 4; index += 1) expect(room("b").enter(signal, quietMs)).toBeUndefined();
     const gone = new AbortController();
     const another = room("b").enter(gone.signal, quietMs);
     expect(another).toBeInstanceOf(Promise);
@@ -45,15 +50,11 @@ describe("room for fetches", () => {
 
   it("goes to each client in turn, whoever asked more often", async () => {
     const { room } = make();
-    const held = [room("a"), room("a"), room("b")];
-    for (const each of held) expect(each.enter(signal, quietMs)).toBeUndefined();
+    const held = [...fill(room, 4, "a"), ...fill(room, 4, "b")];
     const order: string[] = [];
     const next = ["a", "a", "a", "b"].map((client) => {
       const each = room(client);
-      return each.enter(signal, quietMs)?.then(() => {
-        order.push(client);
-        each.leave();
-      });
+      return each.enter(signal, quietMs)?.then(() => order.push(client));
     });
     for (const each of held) each.leave();
     await Promise.all(next);
@@ -70,8 +71,7 @@ describe("room for fetches", () => {
 
   it("is refused in the end, and given up by who goes", async () => {
     const { room } = make(50);
-    room().enter(signal, quietMs);
-    room().enter(signal, quietMs);
+    fill(room, 5);
     const gone = new AbortController();
     const left = room().enter(gone.signal, quietMs);
     const late = room().enter(signal, quietMs);
@@ -95,17 +95,18 @@ describe("room for fetches", () => {
     expect(answers.bytes).toBe(0);
   });
 
-  it("is made by cutting off the oldest at once where clients have twice too much", () => {
+  it("is made by cutting off the oldest where clients have twice too much", async () => {
     const { answers, room } = make();
     const cut: number[] = [];
-    for (let index = 0; index < 6; index += 1) {
-      const each = room(`client ${index}`);
-      expect(each.enter(signal, quietMs)).toBeUndefined();
+    for (let index = 0; index < 11; index += 1) {
+      const [each] = fill(room, 1, `client ${index}`);
+      if (each === undefined) throw new Error("no room");
       answers.wait(exchange(each, 1000), () => {
         cut.push(index);
         each.leave();
       });
     }
+    await eventually(() => cut.length > 0);
     expect(cut).toEqual([0]);
   });
 });

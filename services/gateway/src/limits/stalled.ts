@@ -1,5 +1,6 @@
 import type { Exchange } from "../exchange.js";
-import { limitError } from "./exceeded.js";
+import { Code } from "@connectrpc/connect";
+import { rpcError } from "@apispool/common/errors.js";
 
 /** One answer whose client does not take it. */
 interface Stalled {
@@ -24,6 +25,12 @@ const fetchBytes = 1024 * 1024;
 /** Who takes nothing for so long makes room for others, in milliseconds. A slow reader takes something in that time. */
 const patienceMs = 5000;
 
+/** The same where it is twice too much: an answer that is only on its way is taken sooner. */
+const leastPatienceMs = 1000;
+
+/** So many fetches of a client have room whatever others have: one may still be waiting for the end of the one before it. */
+const ownFetches = 4;
+
 /** How long a fetch waits for room before it is refused, in milliseconds. */
 const mostWaitMs = 4000;
 
@@ -37,8 +44,8 @@ const freshMs = 250;
 const sweepMs = 100;
 
 /**
- * What this process holds for clients that do not take it. Where it is too much, a client that has a fetch already waits with its
- * next one until there is room, and whoever has taken nothing for a while is cut off; a client that has none never waits.
+ * What this process holds for clients that do not take it. Where it is too much, a client that has some fetches already waits
+ * with its next one until there is room, and whoever has taken nothing for a while is cut off; one that has few never waits.
  */
 export class StalledAnswers {
   readonly #mostBytes: number;
@@ -72,8 +79,6 @@ export class StalledAnswers {
     const stalled = { bytes, since: performance.now(), cutOff };
     this.#stalled.add(stalled);
     this.#bytes += bytes;
-    // However many clients there are.
-    while (this.#bytes > 2 * this.#mostBytes && this.#stalled.size > 1) if (!this.#cutOldest(Infinity)) break;
     this.#sweep();
     return () => this.#end(stalled);
   }
@@ -126,7 +131,7 @@ export class StalledAnswers {
   }
 
   #hasRoom({ client, waits }: Room): boolean {
-    if (!this.#byClient.has(client)) return true;
+    if ((this.#byClient.get(client) ?? 0) < ownFetches) return true;
     return this.#bytes + fetchBytes <= this.#mostBytes && (waits || this.#fresh.size < mostFresh);
   }
 
@@ -171,6 +176,8 @@ export class StalledAnswers {
       }
       const cramped = (): boolean => this.#queues.size > 0 || this.#bytes > this.#mostBytes;
       while (cramped() && this.#cutOldest(now - patienceMs));
+      // However many clients there are.
+      while (this.#bytes > 2 * this.#mostBytes && this.#cutOldest(now - leastPatienceMs));
       for (const queue of this.#queues.values()) {
         for (const waiting of queue) {
           if (waiting.since > now - this.#waitMs) break;
@@ -235,11 +242,9 @@ export class Room {
 
 function noRoom(client: string): Error {
   const problem = `${client} does not take the answers that it has asked for, and more waits for it than is kept`;
-  return limitError({
-    field: "answer",
-    problem,
-    setting: "MAX_STALLED_BYTES",
-    status: 503,
+  // No field of the request is wrong.
+  return rpcError(Code.Unavailable, "LIMIT_EXCEEDED", `answer: ${problem} (MAX_STALLED_BYTES)`, {
+    metadata: { limit: "answer", setting: "MAX_STALLED_BYTES" },
     retryAfterMs: 1000,
   });
 }
