@@ -23,9 +23,9 @@ async function* bounded(
   room: Room,
 ): AsyncGenerator<Batch, void, undefined> {
   const waits = request.follow || request.wait !== undefined;
-  const admitted = room.enter(recipient.signal, waits ? quietMs.waits : quietMs.reads, waits);
-  if (admitted !== undefined) await admitted;
   try {
+    const admitted = room.enter(recipient.signal, waits ? quietMs.waits : quietMs.reads, waits);
+    if (admitted !== undefined) await admitted;
     room.asks();
     for await (const batch of fetching.fetch(request, recipient)) {
       room.got();

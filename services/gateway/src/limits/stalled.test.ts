@@ -49,8 +49,11 @@ describe("room for fetches", () => {
   });
 
   it("goes to each client in turn, whoever asked more often", async () => {
-    const { room } = make();
-    const held = [...fill(room, 4, "a"), ...fill(room, 4, "b")];
+    const answers = new StalledAnswers(20 * mebi);
+    const room = (client = "c") => new Room(answers, client);
+    fill(room, 4, "a");
+    fill(room, 4, "b");
+    const held = fill(room, 12);
     const order: string[] = [];
     const next = ["a", "a", "a", "b"].map((client) => {
       const each = room(client);
@@ -95,13 +98,21 @@ describe("room for fetches", () => {
     expect(answers.bytes).toBe(0);
   });
 
+  it("is taken by fetches only", () => {
+    const { answers, room } = make();
+    const noLonger = answers.wait(exchange(room(), 1000), () => {});
+    expect(answers.bytes).toBe(1000);
+    noLonger();
+    expect(answers.bytes).toBe(0);
+  });
+
   it("is made by cutting off the oldest where clients have twice too much", async () => {
     const { answers, room } = make();
     const cut: number[] = [];
     for (let index = 0; index < 11; index += 1) {
       const [each] = fill(room, 1, `client ${index}`);
       if (each === undefined) throw new Error("no room");
-      answers.wait(exchange(each, 1000), () => {
+      answers.wait(exchange(each), () => {
         cut.push(index);
         each.leave();
       });

@@ -201,7 +201,8 @@ export class Room {
   /** Since when it has been waiting for the reader; undefined while it has something for its client. */
   #asking: number | undefined;
   #quietMs = 0;
-  #over = false;
+  /** Most answers come of no fetch. */
+  #fetching = false;
 
   constructor(answers: StalledAnswers, client: string) {
     this.#answers = answers;
@@ -212,6 +213,7 @@ export class Room {
   enter(signal: AbortSignal, quietMs: number, waits = false): Promise<void> | undefined {
     this.#quietMs = quietMs;
     this.waits = waits;
+    this.#fetching = true;
     return this.#answers.enter(this, signal);
   }
 
@@ -227,7 +229,7 @@ export class Room {
 
   /** Its client does not take what there is: it has all that it may have. */
   goesOn(): void {
-    if (!this.#over) this.#answers.hold(this);
+    if (this.#fetching) this.#answers.hold(this);
   }
 
   isQuiet(now: number): boolean {
@@ -235,7 +237,7 @@ export class Room {
   }
 
   leave(): void {
-    this.#over = true;
+    this.#fetching = false;
     this.#answers.release(this);
   }
 }
