@@ -83,6 +83,15 @@ describe("room for fetches", () => {
     await expect(late).rejects.toThrow("MAX_STALLED_BYTES");
   });
 
+  it("is not waited for by more than a hundred fetches of a client", async () => {
+    const { room } = make(50);
+    fill(room, 5);
+    const hundred = Array.from({ length: 100 }, () => room().enter(signal, quietMs));
+    const outcome = Promise.allSettled(hundred);
+    await expect(room().enter(signal, quietMs)).rejects.toThrow("MAX_STALLED_BYTES");
+    await outcome;
+  });
+
   it("is not taken by a fetch that waits for records", async () => {
     const { answers, room } = make();
     const follower = room();

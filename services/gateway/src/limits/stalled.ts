@@ -34,6 +34,9 @@ const ownFetches = 4;
 /** How long a fetch waits for room before it is refused, in milliseconds. */
 const mostWaitMs = 4000;
 
+/** So many fetches of a client wait for room: they count as requests under way, of which there are not to be too few for others. */
+const mostWaiting = 100;
+
 /**
  * How many fetches may be beginning at the same time: a new one is served in turn with all that are, and most are over before they
  * have begun in this sense.
@@ -92,6 +95,10 @@ export class StalledAnswers {
     }
     return new Promise((resolve, reject) => {
       const queue = this.#queues.get(room.client) ?? new Set();
+      if (queue.size >= mostWaiting) {
+        reject(noRoom(room.client));
+        return;
+      }
       const leave = (): void => waiting.settle(signal.reason as Error);
       const waiting: Waiting = {
         room,
