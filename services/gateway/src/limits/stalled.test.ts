@@ -57,7 +57,7 @@ describe("room for fetches", () => {
     const order: string[] = [];
     const next = ["a", "a", "a", "b"].map((client) => {
       const each = room(client);
-      return each.enter(signal, quietMs)?.then(() => order.push(client));
+      return Promise.resolve(each.enter(signal, quietMs)).then(() => order.push(client));
     });
     for (const each of held) each.leave();
     await Promise.all(next);
@@ -86,7 +86,7 @@ describe("room for fetches", () => {
   it("is not waited for by more than a hundred fetches of a client", async () => {
     const { room } = make(50);
     fill(room, 5);
-    const hundred = Array.from({ length: 100 }, () => room().enter(signal, quietMs));
+    const hundred = Array.from({ length: 100 }, () => Promise.resolve(room().enter(signal, quietMs)));
     const outcome = Promise.allSettled(hundred);
     await expect(room().enter(signal, quietMs)).rejects.toThrow("MAX_STALLED_BYTES");
     await outcome;
@@ -95,7 +95,7 @@ describe("room for fetches", () => {
   it("is not taken by a fetch that waits for records", async () => {
     const { answers, room } = make();
     const follower = room();
-    follower.enter(signal, 1);
+    expect(follower.enter(signal, 1)).toBeUndefined();
     follower.asks();
     await eventually(() => answers.bytes === 0);
     follower.got();
