@@ -167,6 +167,7 @@ function recipientOf(context: HandlerContext): Recipient {
   return {
     signal: context.signal,
     requestId: exchange.requestId,
+    room: exchange.room,
     timeoutMs: context.timeoutMs(),
     log: exchange.log,
     receipt: (options) => exchange.receipt(options),

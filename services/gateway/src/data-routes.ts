@@ -93,6 +93,7 @@ async function deliver(exchange: Exchange, asked: DataQuery, form: Form, options
       signal,
       requestId,
       log,
+      room: exchange.room,
       receipt: (how) => (itself ? exchange.receipt(how) : withoutEvidence(exchange.receipt(how))),
       confirmWritten: itself ? exchange.confirmWritten : undefined,
       wanted: () => wanted.ask(),

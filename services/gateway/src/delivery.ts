@@ -15,6 +15,7 @@ import type { ReceiptOutcome } from "@apispool/common/receipt.js";
 import { FollowProgress } from "@apispool/common/follow-progress.js";
 import { Batch } from "./batch.js";
 import { defaultLimits } from "./limits/settings.js";
+import type { Room } from "./limits/stalled.js";
 import type { Messages } from "./message-stream.js";
 import type { GatewayMetrics } from "./observe/gateway-metrics.js";
 import type { PendingReceipts } from "./pending-receipts.js";
@@ -38,6 +39,8 @@ export interface Recipient {
   /** What is left of the client's deadline, in milliseconds. */
   readonly timeoutMs?: number | undefined;
   readonly log: Logger;
+  /** What it may have in memory; absent: as much as it likes. */
+  readonly room?: Room | undefined;
   /** What will tell whether the client has the response. */
   receipt(options?: { readonly endless: boolean }): ReleasableReceipt;
   /** The batches handed over so far are with the client; undefined where that cannot be told before the end. */

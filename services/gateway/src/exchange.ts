@@ -7,9 +7,12 @@ import { describeError } from "@apispool/common/errors.js";
 import { confirmWritten, http2Receipt } from "@apispool/common/receipt-http2.js";
 import type { Logger } from "@apispool/common/logger.js";
 import { isBlank } from "./envelope.js";
+import { clientOf } from "./limits/client.js";
 import { defaultLimits } from "./limits/settings.js";
-import type { StalledAnswers } from "./limits/stalled.js";
+import { Room, type StalledAnswers } from "./limits/stalled.js";
+import { withoutStack } from "./limits/without-stack.js";
 import { Http1Connection, type ReleasableReceipt } from "./receipt-http1.js";
+import { onShutdown } from "./shutdown-listeners.js";
 
 // Connect's types for both kinds of HTTP: the overloads of Node's own do not agree with each other.
 type Handler = ReturnType<typeof connectNodeAdapter>;
@@ -28,6 +31,8 @@ export class Exchange {
   readonly jsonDepth: number;
   /** Counts what waits for clients that do not take it. */
   readonly stalled: StalledAnswers | undefined;
+  /** What a fetch for this answer may have in memory. */
+  readonly room: Room | undefined;
   readonly #gone = new AbortController();
   readonly #forwarded: Buffer[] = [];
   #answered = false;
@@ -53,6 +58,7 @@ export class Exchange {
   ) {
     this.jsonDepth = jsonDepth;
     this.stalled = stalled;
+    this.room = stalled === undefined ? undefined : new Room(stalled, clientOf(req.socket.remoteAddress));
     this.#expectsContinue = expectsContinue;
     this.req = req;
     this.res = res;
@@ -60,13 +66,15 @@ export class Exchange {
     this.log = log.child({ requestId: this.requestId });
     res.setHeader("x-request-id", this.requestId);
     const stop = (): void => this.#gone.abort(shutdown.reason);
-    shutdown.addEventListener("abort", stop);
+    const deaf = onShutdown(shutdown, stop);
     // Whatever happens to a connection is told by its close.
     res.on("error", (error: unknown) => this.log.debug({ err: describeError(error) }, "error on the connection"));
     res.once("close", () => {
       this.#closed = true;
-      shutdown.removeEventListener("abort", stop);
-      if (!this.#answered) this.#gone.abort(new ConnectError("the client went away", Code.Canceled));
+      deaf();
+      if (!this.#answered) {
+        this.#gone.abort(withoutStack(() => new ConnectError("the client went away", Code.Canceled)));
+      }
     });
     if (shutdown.aborted) stop();
   }

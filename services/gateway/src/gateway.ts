@@ -27,6 +27,7 @@ import { readDocsFiles } from "./openapi/docs-files.js";
 import { docsRoutes } from "./openapi/docs-routes.js";
 import { HttpServers } from "./http-servers.js";
 import { jsonRoutes } from "./json-routes.js";
+import { boundedFetching } from "./limits/bounded-fetching.js";
 import { Connections } from "./limits/connections.js";
 import { namesTwoHosts } from "./limits/hosts.js";
 import { refuse } from "./limits/refuse.js";
@@ -91,7 +92,7 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
   const requests = new Requests(limits, connections, log);
   const stalled = new StalledAnswers(limits.stalledBytes);
   const delivery = guard.fetching(
-    new Delivery(direct.reader, pending, config.deliveryTimeoutMs, counts, limits.answerTimeoutMs),
+    boundedFetching(new Delivery(direct.reader, pending, config.deliveryTimeoutMs, counts, limits.answerTimeoutMs)),
   );
 
   const router = new Router({

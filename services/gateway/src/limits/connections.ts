@@ -24,6 +24,12 @@ interface Tracked {
  */
 const patienceMs = { first: 1000, next: 5000 };
 
+/**
+ * A client that is held back has one new connection in this time, in milliseconds: the others would only cost what the limits on
+ * each of them spare.
+ */
+const heldBackMs = 100;
+
 /** Connections beyond the limits that are being told so; more are closed without a word. */
 const mostRefusals = 100;
 
@@ -40,7 +46,10 @@ export class Connections {
   readonly #unheard = new Set<Tracked>();
   /** Had one, and have none now; the longest idle first. */
   readonly #idle = new Set<Tracked>();
+  readonly #lastOfHeldBack = new Map<string, number>();
   #refusals = 0;
+  /** Whether a client, because of what it did before, is to come more slowly. */
+  holdBack: (client: string) => boolean = () => false;
 
   constructor(limits: ConnectionLimits) {
     this.#limits = limits;
@@ -51,6 +60,10 @@ export class Connections {
     const client = clientOf(socket.remoteAddress);
     const ofClient = this.#byClient.get(client) ?? 0;
     const { maxConnections, clientConnections } = this.#limits;
+    if (this.holdBack(client) && this.#comesTooFast(client)) {
+      socket.destroy();
+      return false;
+    }
     if (ofClient >= clientConnections) {
       const problem = `${client} has ${clientConnections} connections, which is the most for one client`;
       return this.#refuse(socket, { field: "connections", problem, setting: "MAX_CLIENT_CONNECTIONS", status: 429 });
@@ -82,6 +95,18 @@ export class Connections {
       tracked.since = performance.now();
       this.#idle.add(tracked);
     };
+  }
+
+  #comesTooFast(client: string): boolean {
+    const now = performance.now();
+    if (now - (this.#lastOfHeldBack.get(client) ?? -Infinity) < heldBackMs) return true;
+    this.#lastOfHeldBack.delete(client);
+    this.#lastOfHeldBack.set(client, now);
+    for (const [other, at] of this.#lastOfHeldBack) {
+      if (now - at < heldBackMs) break;
+      this.#lastOfHeldBack.delete(other);
+    }
+    return false;
   }
 
   #makeRoom(): boolean {

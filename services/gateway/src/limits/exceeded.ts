@@ -2,6 +2,7 @@ import { Code, type ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema } from "@apispool/contracts/google/rpc/error_details_pb.js";
 import { rpcError } from "@apispool/common/errors.js";
 import { HttpError } from "../problem.js";
+import { withoutStack } from "./without-stack.js";
 
 /** A limit that was passed. */
 export interface Passed {
@@ -29,17 +30,20 @@ const codes: Readonly<Record<Passed["status"], Code>> = {
 
 /** LIMIT_EXCEEDED: names the limit, and the setting that raises it. */
 export function limitError({ field, problem, setting, status, retryAfterMs }: Passed): ConnectError {
-  const error = rpcError(codes[status], "LIMIT_EXCEEDED", `${field}: ${problem} (${setting})`, {
-    metadata: { limit: field, setting },
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
+  const error = withoutStack(() =>
+    rpcError(codes[status], "LIMIT_EXCEEDED", `${field}: ${problem} (${setting})`, {
+      metadata: { limit: field, setting },
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    }),
+  );
   error.details.push({ desc: BadRequestSchema, value: { fieldViolations: [{ field, description: problem }] } });
   return error;
 }
 
 /** As {@link limitError}, with HTTP's status for it. */
 export function limitHttpError(passed: Passed, headers: Readonly<Record<string, string>> = {}): HttpError {
-  return new HttpError(passed.status, limitError(passed), headers);
+  const error = limitError(passed);
+  return withoutStack(() => new HttpError(passed.status, error, headers));
 }
 
 /** The body, or one message of it, is too large. */

@@ -1,7 +1,8 @@
 import { gzipSync } from "node:zlib";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { type Flood, byteFlood, frame, preface, rapidReset, slowConnections } from "../testing/flood.js";
+import { type FloodKind, frame, preface } from "../testing/flood.js";
+import { FloodProcess } from "../testing/flood-process.js";
 import { GatewayProcess } from "../testing/gateway-process.js";
 import { GoodClient } from "../testing/good-client.js";
 import { eventually } from "../testing/harness.js";
@@ -16,8 +17,6 @@ const lastingMs = full ? 8000 : 300;
  */
 const mostBytes = (full ? 300 : 256) * 1024 * 1024;
 
-const kilobyte = JSON.stringify({ text: "x".repeat(1000) });
-
 /** The gateway has all of its connections taken by the flood, in the short form too. */
 const settings: Readonly<Record<string, string>> = full ? {} : { MAX_CONNECTIONS: "300", MAX_REQUESTS: "200" };
 
@@ -30,27 +29,28 @@ function report(gateway: GatewayProcess, good: GoodClient, ended: number): void 
   );
 }
 
-async function underFlood(gateway: GatewayProcess, open: () => Flood | Promise<Flood>): Promise<Flood> {
+/** Resolves with how many of the flood's connections the gateway has ended. */
+async function underFlood(gateway: GatewayProcess, floods: FloodProcess, flood: FloodKind): Promise<number> {
   const good = new GoodClient(gateway.port);
-  const flood = await open();
+  const end = await floods.begin(flood);
   await sleep(lastingMs);
-  flood.stop();
+  const ended = await end();
   const during = good.answers;
   await eventually(() => good.answers > during + 2 || good.failures.length > 0, 30_000);
   await good.stop();
-  report(gateway, good, flood.ended());
+  report(gateway, good, ended);
   expect(gateway.runs).toBe(true);
   expect(good.failures).toEqual([]);
   expect(gateway.peakBytes ?? 0).toBeLessThan(mostBytes);
-  return flood;
+  return ended;
 }
 
 describe("a gateway under a flood answers who does nothing wrong, and keeps its memory", () => {
   // Peak memory is that of a process' whole life: each flood has one of its own in the full form.
   let gateway: GatewayProcess;
+  const floods = new FloodProcess();
   const start = async (): Promise<void> => {
-    gateway = await GatewayProcess.start(settings);
-    gateway.reader.add(Array.from({ length: 8000 }, () => kilobyte));
+    gateway = await GatewayProcess.start(8000, settings);
   };
   const fresh = async (): Promise<void> => {
     if (!full) return;
@@ -58,17 +58,23 @@ describe("a gateway under a flood answers who does nothing wrong, and keeps its 
     await start();
   };
   beforeAll(start);
-  afterAll(() => gateway.stop());
+  afterAll(async () => {
+    await Promise.all([gateway.stop(), floods.stop()]);
+  });
 
-  const slow = (first: string, drip: string | undefined, { reads = true, addresses = 20, most = connections } = {}) =>
-    slowConnections({
-      port: gateway.port,
-      connections: most,
-      addresses,
-      first,
-      reads,
-      ...(drip === undefined ? {} : { drip }),
-    });
+  const slow = (
+    first: string,
+    drip: string | undefined,
+    { reads = true, addresses = 20, most = connections } = {},
+  ): FloodKind => ({
+    kind: "slow",
+    port: gateway.port,
+    connections: most,
+    addresses,
+    first,
+    reads,
+    ...(drip === undefined ? {} : { drip }),
+  });
 
   it.each([
     ["connections that say nothing", "", undefined],
@@ -84,27 +90,30 @@ describe("a gateway under a flood answers who does nothing wrong, and keeps its 
     "%s",
     async (_, first, drip) => {
       await fresh();
-      await underFlood(gateway, () => slow(first, drip));
+      await underFlood(gateway, floods, slow(first, drip));
     },
     120_000,
   );
 
   it("as many of one address, which has its share and no more", async () => {
     await fresh();
-    await underFlood(gateway, () => slow("GET /data HTTP/1.1\r\nhost: a\r\n", "x-a: b\r\n", { addresses: 1 }));
+    await underFlood(gateway, floods, slow("GET /data HTTP/1.1\r\nhost: a\r\n", "x-a: b\r\n", { addresses: 1 }));
   }, 120_000);
 
-  it("answers that nobody takes", async () => {
-    await fresh();
-    await underFlood(gateway, () =>
-      slow("GET /data?since=c0 HTTP/1.1\r\nhost: a\r\n\r\n", undefined, { reads: false, most: full ? 1000 : 100 }),
-    );
-  }, 120_000);
+  it.each(full ? [1000, connections] : [100])(
+    "%d answers that nobody takes",
+    async (most) => {
+      await fresh();
+      const options = { reads: false, most };
+      await underFlood(gateway, floods, slow("GET /data?since=c0 HTTP/1.1\r\nhost: a\r\n\r\n", undefined, options));
+    },
+    120_000,
+  );
 
   it("streams that are cancelled at once (rapid reset)", async () => {
     await fresh();
-    const flood = await underFlood(gateway, () => rapidReset(gateway.port, 10));
-    expect(flood.ended()).toBeGreaterThan(0);
+    const { port } = gateway;
+    expect(await underFlood(gateway, floods, { kind: "reset", port, connections: 10 })).toBeGreaterThan(0);
   }, 120_000);
 
   it.each([
@@ -135,7 +144,9 @@ describe("a gateway under a flood answers who does nothing wrong, and keeps its 
     "%s",
     async (_, first, again, reads) => {
       await fresh();
-      await underFlood(gateway, () => byteFlood(gateway.port, { connections: 4, first, again, reads }));
+      const { port } = gateway;
+      const [firstly, then] = [first.toString("base64"), again.toString("base64")];
+      await underFlood(gateway, floods, { kind: "bytes", port, connections: 4, first: firstly, again: then, reads });
     },
     120_000,
   );

@@ -14,6 +14,8 @@ import { type Passed, limitError, limitHttpError } from "./exceeded.js";
 export function refuse(exchange: Exchange, passed: Passed): void {
   const { req, res, stream } = exchange;
   const type = req.headers["content-type"] ?? "";
+  // There is nobody to tell.
+  if (stream?.destroyed === true) return;
   const error = limitError(passed);
   // Over HTTP/1.1 the connection would have to be read to the end of the request to be used again.
   if (stream === undefined) res.setHeader("connection", "close");

@@ -1,3 +1,4 @@
+import { type Http2Session, constants } from "node:http2";
 import type { Logger } from "@apispool/common/logger.js";
 import type { Exchange } from "../exchange.js";
 import { cutOff, fail } from "../router.js";
@@ -9,6 +10,9 @@ import type { Limits } from "./settings.js";
 
 /** How long a client may take over the news that its request was given up, in milliseconds. */
 const lingerMs = 300;
+
+/** A connection that was refused so many requests, its client giving too many up, and still goes on, is ended. */
+const mostRefused = 10;
 
 /**
  * Who has a request under way. A client has a share. A fourth of all may wait for their bodies: beyond that, the one that has
@@ -22,6 +26,7 @@ export class Requests {
   /** Their body has not come yet; the oldest first. */
   readonly #incomplete = new Set<Exchange>();
   readonly #abandoned: Abandoned;
+  readonly #refused = new WeakMap<Http2Session, number>();
   #count = 0;
 
   constructor(limits: Limits, connections: Connections, log: Logger) {
@@ -29,6 +34,7 @@ export class Requests {
     this.#connections = connections;
     this.#log = log;
     this.#abandoned = new Abandoned(limits.resetBurst, limits.resetRate);
+    connections.holdBack = (client) => this.#abandoned.tooMany(client);
   }
 
   /** Counts a request until its response is over; undefined, or what it is refused for. */
@@ -37,7 +43,7 @@ export class Requests {
     const { socket } = req;
     const idle = this.#connections.busy(socket);
     const client = clientOf(socket.remoteAddress);
-    const passed = this.#shape(exchange) ?? this.#room(client);
+    const passed = this.#shape(exchange) ?? this.#abandons(exchange, client) ?? this.#room(client);
     this.#count += 1;
     this.#byClient.set(client, (this.#byClient.get(client) ?? 0) + 1);
     const waiting = hasBody(exchange) ? this.#await(exchange) : undefined;
@@ -74,15 +80,23 @@ export class Requests {
     return undefined;
   }
 
+  #abandons({ stream }: Exchange, client: string): Passed | undefined {
+    if (!this.#abandoned.tooMany(client)) return undefined;
+    const session = stream?.session;
+    if (session !== undefined) {
+      const times = (this.#refused.get(session) ?? 0) + 1;
+      this.#refused.set(session, times);
+      if (times > mostRefused) session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    }
+    const problem = `${client} gives too many up as soon as it has made them`;
+    return { field: "requests", problem, setting: "MAX_RESETS", status: 429, retryAfterMs: 1000 };
+  }
+
   #room(client: string): Passed | undefined {
     const { requests, clientRequests } = this.#limits;
     if ((this.#byClient.get(client) ?? 0) >= clientRequests) {
       const problem = `${client} has ${clientRequests} under way, which is the most for one client`;
       return { field: "requests", problem, setting: "MAX_CLIENT_REQUESTS", status: 429, retryAfterMs: 1000 };
-    }
-    if (this.#abandoned.tooMany(client)) {
-      const problem = `${client} gives too many up as soon as it has made them`;
-      return { field: "requests", problem, setting: "MAX_RESETS", status: 429, retryAfterMs: 1000 };
     }
     if (this.#count < requests) return undefined;
     const problem = `there are ${requests} under way, which is the most`;

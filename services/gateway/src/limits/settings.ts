@@ -50,7 +50,7 @@ export function limitsFromEnv(env: EnvReader): Limits {
     requestTimeoutMs: env.durationMs("REQUEST_TIMEOUT", { fallback: 60_000, min: 1000, max: 3_600_000 }),
     answerTimeoutMs: env.durationMs("ANSWER_TIMEOUT", { fallback: 60_000, min: 100, max: 3_600_000 }),
     stallTimeoutMs: env.durationMs("STALL_TIMEOUT", { fallback: 300_000, min: 100, max: 3_600_000 }),
-    stalledBytes: env.integer("MAX_STALLED_BYTES", { fallback: 32 * 1024 * 1024, min: 1024 * 1024, max: 2 ** 36 }),
+    stalledBytes: env.integer("MAX_STALLED_BYTES", { fallback: 64 * 1024 * 1024, min: 1024 * 1024, max: 2 ** 36 }),
     http2IdleMs: env.durationMs("HTTP2_IDLE_TIMEOUT", { fallback: 600_000, min: 1000, max: 86_400_000 }),
     resetBurst: count("MAX_RESETS", 200),
     resetRate: count("MAX_RESETS_PER_SECOND", 33),

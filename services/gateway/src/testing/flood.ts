@@ -22,8 +22,36 @@ export interface SlowOptions {
   readonly reads: boolean;
 }
 
+/** A flood that can be told to another process; bytes as base64. */
+export type FloodKind =
+  | ({ readonly kind: "slow" } & SlowOptions)
+  | { readonly kind: "reset"; readonly port: number; readonly connections: number }
+  | {
+      readonly kind: "bytes";
+      readonly port: number;
+      readonly connections: number;
+      readonly first: string;
+      readonly again: string;
+      readonly reads: boolean;
+    };
+
+/** Resolves once it has begun in full. */
+export async function startFlood(flood: FloodKind): Promise<Flood> {
+  switch (flood.kind) {
+    case "slow":
+      return slowConnections(flood);
+    case "reset":
+      return rapidReset(flood.port, flood.connections);
+    case "bytes": {
+      const { port, connections, reads } = flood;
+      const [first, again] = [Buffer.from(flood.first, "base64"), Buffer.from(flood.again, "base64")];
+      return byteFlood(port, { connections, first, again, reads });
+    }
+  }
+}
+
 /** Very many connections of which each does as little as it can get away with; resolves once all have been opened. */
-export async function slowConnections(options: SlowOptions): Promise<Flood> {
+async function slowConnections(options: SlowOptions): Promise<Flood> {
   const { port, connections, addresses, first, drip, reads } = options;
   const sockets = new Set<net.Socket>();
   let ended = 0;
@@ -58,12 +86,15 @@ export async function slowConnections(options: SlowOptions): Promise<Flood> {
   };
 }
 
-/** Streams that are opened and cancelled at once, on several connections that come again when they are ended (CVE-2023-44487). */
-export function rapidReset(port: number, connections: number): Flood {
+/**
+ * Streams that are opened and cancelled at once, on several connections that come again when they are ended (CVE-2023-44487);
+ * resolves once the first of each have been opened.
+ */
+async function rapidReset(port: number, connections: number): Promise<Flood> {
   let ended = 0;
   let stopped = false;
   const sessions = new Set<http2.ClientHttp2Session>();
-  const open = (): void => {
+  const open = (begun: () => void): void => {
     if (stopped) return;
     const session = http2.connect(`http://127.0.0.1:${port}`, {
       localAddress: "127.0.0.9",
@@ -77,6 +108,7 @@ export function rapidReset(port: number, connections: number): Flood {
         stream.on("error", () => {});
         stream.close(http2.constants.NGHTTP2_CANCEL);
       }
+      begun();
       setTimeout(burst, 2);
     };
     session.once("connect", burst);
@@ -85,10 +117,11 @@ export function rapidReset(port: number, connections: number): Flood {
       over = true;
       ended += 1;
       sessions.delete(session);
-      setTimeout(open, 10);
+      begun();
+      setTimeout(() => open(() => {}), 10);
     });
   };
-  for (let index = 0; index < connections; index += 1) open();
+  await Promise.all(Array.from({ length: connections }, () => new Promise<void>((resolve) => open(resolve))));
   return {
     ended: () => ended,
     stop() {
@@ -111,9 +144,9 @@ export function frame(type: number, flags: number, stream: number, payload: Uint
 export const preface = Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), frame(4, 0, 0)]);
 
 /** The same bytes over and over, as fast as the server takes them; a connection that is ended comes again. */
-export function byteFlood(
+function byteFlood(
   port: number,
-  { connections, first, again, reads = true }: { connections: number; first: Buffer; again: Buffer; reads?: boolean },
+  { connections, first, again, reads }: { connections: number; first: Buffer; again: Buffer; reads: boolean },
 ): Flood {
   let ended = 0;
   let stopped = false;

@@ -1,29 +1,33 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { FakeIngestor, FakeReader } from "./fake-upstreams.js";
 import { eventually } from "./harness.js";
 
-/** A gateway as production runs it: a process of its own, with the flags that the launcher gives it. */
+/** A gateway as production runs it: a process of its own, with the flags that the launcher gives it; as is what is behind it. */
 export class GatewayProcess {
-  readonly reader = new FakeReader();
-  readonly ingestor = new FakeIngestor();
   port = 0;
+  readonly #fakes: ChildProcess;
   #child: ChildProcess | undefined;
   #output = "";
 
-  static async start(settings: Readonly<Record<string, string>> = {}): Promise<GatewayProcess> {
-    const gateway = new GatewayProcess();
-    const [reader, ingestor] = await Promise.all([gateway.reader.start(), gateway.ingestor.start()]);
+  private constructor(fakes: ChildProcess) {
+    this.#fakes = fakes;
+  }
+
+  /** With a reader behind it that has so many records of 1 kB. */
+  static async start(records: number, settings: Readonly<Record<string, string>> = {}): Promise<GatewayProcess> {
+    const fakes = fork(fileURLToPath(new URL("fakes-main.js", import.meta.url)), [String(records)], { execArgv: [] });
+    const gateway = new GatewayProcess(fakes);
+    const [addresses] = (await once(fakes, "message")) as [{ readerAddress: string; ingestorAddress: string }];
     const main = fileURLToPath(new URL("../main.js", import.meta.url));
     const flags = ["--enable-source-maps", "--max-semi-space-size=4", "--initial-old-space-size=64"];
     const child = spawn(process.execPath, [...flags, main], {
       env: {
         PORT: "0",
         LOG_FORMAT: "json",
-        READER_ADDRESS: reader,
-        INGESTOR_ADDRESS: ingestor,
+        READER_ADDRESS: addresses.readerAddress,
+        INGESTOR_ADDRESS: addresses.ingestorAddress,
         NODE_ENV: "production",
         ...settings,
       },
@@ -66,12 +70,11 @@ export class GatewayProcess {
   }
 
   async stop(): Promise<void> {
-    const child = this.#child;
-    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+    for (const child of [this.#child, this.#fakes]) {
+      if (child === undefined || child.exitCode !== null || child.signalCode !== null) continue;
       const over = once(child, "exit");
       child.kill("SIGKILL");
       await over;
     }
-    await Promise.all([this.reader.stop(), this.ingestor.stop()]);
   }
 }

@@ -39,8 +39,8 @@ export class GoodClient {
 
   async #data(): Promise<void> {
     await this.#repeat("/data over HTTP/1.1", async () => {
-      const status = await get(this.#port, "/data?reader=good&limit=1");
-      if (status !== 200) throw new Error(`status ${status}`);
+      const { status, text } = await get(this.#port, "/data?reader=good&limit=1");
+      if (status !== 200) throw new Error(`status ${status}: ${text}`);
     });
   }
 
@@ -59,12 +59,13 @@ export class GoodClient {
   }
 }
 
-function get(port: number, path: string): Promise<number> {
+function get(port: number, path: string): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(deadlineMs);
     const req = http.get({ port, host: "127.0.0.1", path, agent: false, signal }, (res) => {
-      res.resume();
-      res.once("end", () => resolve(res.statusCode ?? 0));
+      let text = "";
+      res.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      res.once("end", () => resolve({ status: res.statusCode ?? 0, text }));
       res.once("error", reject);
     });
     req.once("error", reject);
