@@ -88,7 +88,7 @@ async function slowConnections(options: SlowOptions): Promise<Flood> {
 
 /**
  * Streams that are opened and cancelled at once, on several connections that come again when they are ended (CVE-2023-44487);
- * resolves once the first of each have been opened.
+ * resolves once the server has ended the first of them.
  */
 async function rapidReset(port: number, connections: number): Promise<Flood> {
   let ended = 0;
@@ -108,7 +108,6 @@ async function rapidReset(port: number, connections: number): Promise<Flood> {
         stream.on("error", () => {});
         stream.close(http2.constants.NGHTTP2_CANCEL);
       }
-      begun();
       setTimeout(burst, 2);
     };
     session.once("connect", burst);
@@ -121,7 +120,7 @@ async function rapidReset(port: number, connections: number): Promise<Flood> {
       setTimeout(() => open(() => {}), 10);
     });
   };
-  await Promise.all(Array.from({ length: connections }, () => new Promise<void>((resolve) => open(resolve))));
+  await Promise.race(Array.from({ length: connections }, () => new Promise<void>((resolve) => open(resolve))));
   return {
     ended: () => ended,
     stop() {
