@@ -149,7 +149,7 @@ class Pings {
  * (a last stream id of its own), and ends the session for; nothing of the client's own end is seen then.
  */
 function isGrpc(stream: ServerHttp2Stream): boolean {
-  return /^application\/grpc(?:[+;]|$)/.test(stream.sentHeaders?.["content-type"] ?? "");
+  return /^application\/grpc(?:-web)?(?:[+;]|$)/.test(stream.sentHeaders?.["content-type"] ?? "");
 }
 
 function pinged(session: Http2Session | undefined): Promise<boolean> {
