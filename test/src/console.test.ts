@@ -363,7 +363,8 @@ sources:
       newOrders(4);
     });
 
-    it.each(Object.keys(looks) as Look[])(
+    // Between them these two have every colour and every width; the others take time, and are looked at with the pictures.
+    it.each(growths > 0 ? (Object.keys(looks) as Look[]) : (["light", "phone-dark"] as const))(
       "has no accessibility violation and fits: %s",
       async (look) => {
         const { page } = await show("", look);
