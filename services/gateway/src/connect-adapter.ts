@@ -34,14 +34,14 @@ export function connectAdapter(options: AdapterOptions): (exchange: Exchange) =>
     const body = bodyOf(req);
     let request: UniversalServerRequest;
     try {
-      request = { ...universalRequestFromNodeRequest(req, res, undefined, options.contextValuesOf(exchange)), body };
+      request = universalRequestFromNodeRequest(req, res, undefined, options.contextValuesOf(exchange));
     } catch (error) {
       // Connect makes a URL of the host.
       exchange.log.debug({ err: describeError(error) }, "request without a usable host");
       fail(exchange, httpError(400, "host", "is missing or no host name", { connection: "close" }));
       return;
     }
-    void answer(exchange, handler, limitedRequest(request, options), options.stallTimeoutMs).then(() =>
+    void answer(exchange, handler, limitedRequest(request, body, options.bodyLimits), options.stallTimeoutMs).then(() =>
       leave(req, body),
     );
   };
@@ -60,9 +60,9 @@ async function* bodyOf(req: ServerRequest): AsyncGenerator<Uint8Array, void, und
 }
 
 /** Throws away what of a request is still coming in: the client's next one may stand behind it. REQUEST_TIMEOUT bounds it. */
-async function leave(req: ServerRequest, body: AsyncIterator<unknown>): Promise<void> {
+async function leave(req: ServerRequest, body: ReturnType<typeof bodyOf>): Promise<void> {
   try {
-    await body.return?.();
+    await body.return();
   } catch {
     // The client went away while it was sending.
   }
@@ -70,11 +70,13 @@ async function leave(req: ServerRequest, body: AsyncIterator<unknown>): Promise<
 }
 
 /** The request with a body that keeps the limits, and is not compressed any more. */
-function limitedRequest(request: UniversalServerRequest, { bodyLimits }: AdapterOptions): UniversalServerRequest {
-  const { body, header } = request;
-  if (typeof body !== "object" || body === null || !(Symbol.asyncIterator in body) || request.method !== "POST") {
-    return request;
-  }
+function limitedRequest(
+  request: UniversalServerRequest,
+  body: AsyncIterable<Uint8Array>,
+  limits: BodyLimits,
+): UniversalServerRequest {
+  if (request.method !== "POST") return { ...request, body };
+  const { header } = request;
   const type = header.get("content-type") ?? "";
   const unary = /^application\/(?:json|proto)\b/.test(type);
   const coding = header.get(
@@ -85,7 +87,7 @@ function limitedRequest(request: UniversalServerRequest, { bodyLimits }: Adapter
     header.delete("content-encoding");
     header.delete("content-length");
   }
-  return { ...request, body: limitedBody(body, form, bodyLimits) };
+  return { ...request, body: limitedBody(body, form, limits) };
 }
 
 /** Never rejects. */

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { create, toBinary } from "@bufbuild/protobuf";
-import { FetchUnreadRequestSchema } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { Harness, eventually } from "./testing/harness.js";
-import { RawClient, endOfStream, envelope, http2Request, pong } from "./testing/raw-client.js";
+import { RawClient, endOfStream, pong } from "./testing/raw-client.js";
+import { grpcFetch } from "./testing/ways.js";
 
 describe("a gRPC client that makes one call and is gone", () => {
   let harness: Harness;
@@ -15,19 +14,7 @@ describe("a gRPC client that makes one call and is gone", () => {
   it("has read the PING with the last byte, so that its end is an orderly one", async () => {
     for (let n = 0; n < 5; n += 1) {
       const reader = `once-${n}`;
-      const body = envelope(toBinary(FetchUnreadRequestSchema, create(FetchUnreadRequestSchema, { reader })));
-      const request = http2Request(
-        {
-          ":method": "POST",
-          ":scheme": "http",
-          ":path": "/apispool.v1.DataReader/FetchUnread",
-          ":authority": "127.0.0.1",
-          "content-type": "application/grpc",
-          te: "trailers",
-        },
-        body,
-      );
-      const client = new RawClient({ port: harness.port, request });
+      const client = new RawClient({ port: harness.port, request: grpcFetch(reader) });
       const received = await client.until((bytes) => endOfStream(bytes) !== undefined);
       client.die();
       expect(pong(received)).toBeDefined();

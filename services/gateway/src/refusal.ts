@@ -1,12 +1,12 @@
 import type { ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, endStreamToJson, errorToJson } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
-import type { Exchange } from "../exchange.js";
-import { enveloped } from "../envelope.js";
-import { problemOf } from "../problem.js";
-import { send } from "../router.js";
+import type { Exchange } from "./exchange.js";
+import { enveloped } from "./envelope.js";
+import { type HttpError, problemOf } from "./problem.js";
+import { send } from "./router.js";
 
-type Headers_ = Readonly<Record<string, string>>;
+type Fields = Readonly<Record<string, string>>;
 
 /** The flag of the last message of a stream of Connect's. */
 const endStreamFlag = 2;
@@ -15,9 +15,9 @@ const endStreamFlag = 2;
  * Refuses a request before anything of its body is read, in the words of the protocol that it came by. Not by Connect's
  * handlers: those read the body first.
  */
-export function refuse(exchange: Exchange, error: ConnectError, extra: Headers_): void {
+export function refuse(exchange: Exchange, thrown: ConnectError | HttpError, extra: Fields): void {
   const { req, requestId } = exchange;
-  const { problem, headers } = problemOf(error, requestId);
+  const { problem, headers, error } = problemOf(thrown, requestId);
   const all = { ...headers, ...extra };
   const type = (req.headers["content-type"] ?? "").split(";", 1)[0]?.trim() ?? "";
   if (/^application\/grpc(-web(-text)?)?(\+|$)/.test(type)) {

@@ -1,4 +1,3 @@
-import net from "node:net";
 import type { PeerCertificate, TLSSocket } from "node:tls";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { reasonOf, toConnectError } from "@apispool/common/errors.js";
@@ -9,10 +8,11 @@ import type { Audit } from "./audit.js";
 import { type Authenticator, anybody } from "./authenticator.js";
 import { rateLimited } from "./errors.js";
 import { clientOf } from "./guard.js";
+import { clientOf as networkOf } from "../limits/client.js";
 import { type OriginRules, foreignPage } from "./origins.js";
 import { type Caller, type Principal, asCaller } from "./principal.js";
 import { RateLimiter, type Standing } from "./rate-limiter.js";
-import { refuse } from "./refusal.js";
+import { refuse } from "../refusal.js";
 import { isPreflight, preflightAnswer, setHeaders } from "./response-headers.js";
 import type { AccessSettings } from "./settings.js";
 
@@ -144,21 +144,6 @@ function limitHeaders({ limit }: RateLimiter, { left, fullInMs }: Standing): Rea
     "ratelimit-policy": `"requests";q=${limit.burst};w=${window}`,
     ratelimit: `"requests";r=${left};t=${Math.ceil(fullInMs / 1000)}`,
   };
-}
-
-/** What one client has all of: an IPv4 address, or the first half of an IPv6 one. */
-export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!net.isIPv6(address)) return address;
-  const [head = "", tail] = address.split("%", 1)[0]?.split("::") ?? [];
-  const [before, after] = [head, tail ?? ""].map((part) => (part === "" ? [] : part.split(":")));
-  const zeros = tail === undefined ? 0 : 8 - (before?.length ?? 0) - (after?.length ?? 0);
-  const groups = [...(before ?? []), ...Array<string>(Math.max(0, zeros)).fill("0"), ...(after ?? [])];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.toLowerCase().replace(/^0+(?=.)/, ""))
-    .join(":")}::/64`;
 }
 
 /**

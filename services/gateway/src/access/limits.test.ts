@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { RetryInfoSchema } from "@apispool/contracts/google/rpc/error_details_pb.js";
-import { networkOf } from "./admission.js";
+import { clientOf as networkOf } from "../limits/client.js";
 import { RateLimiter } from "./rate-limiter.js";
 import { AccessHarness } from "./testing/access-harness.js";
 

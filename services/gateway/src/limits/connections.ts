@@ -1,6 +1,7 @@
 import type net from "node:net";
 import { clientOf } from "./client.js";
 import { refuseConnection } from "./refusal.js";
+import { Tally } from "./tally.js";
 
 export interface ConnectionLimits {
   readonly maxConnections: number;
@@ -41,7 +42,7 @@ const mostRefusals = 100;
 export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #byAddress = new Map<string, Tracked>();
-  readonly #byClient = new Map<string, number>();
+  readonly #byClient = new Tally();
   /** Never had a request; the oldest first. */
   readonly #unheard = new Set<Tracked>();
   /** Had one, and have none now; the longest idle first. */
@@ -58,7 +59,7 @@ export class Connections {
   /** Counts a connection; false where it is refused and dealt with. */
   enter(socket: net.Socket): boolean {
     const client = clientOf(socket.remoteAddress);
-    const ofClient = this.#byClient.get(client) ?? 0;
+    const ofClient = this.#byClient.of(client);
     const { maxConnections, clientConnections } = this.#limits;
     if (this.holdBack(client) && this.#comesTooFast(client)) {
       socket.destroy();
@@ -76,7 +77,7 @@ export class Connections {
     if (this.#unheard.size >= Math.max(1, maxConnections / 8)) this.#displace(this.#unheard, now - patienceMs.first);
     const tracked: Tracked = { key: keyOf(socket), socket, client, since: now, active: 0 };
     this.#byAddress.set(tracked.key, tracked);
-    this.#byClient.set(client, ofClient + 1);
+    this.#byClient.add(client);
     this.#unheard.add(tracked);
     socket.once("close", () => this.#leave(tracked));
     return true;
@@ -128,9 +129,7 @@ export class Connections {
     this.#idle.delete(tracked);
     if (this.#byAddress.get(tracked.key) !== tracked) return;
     this.#byAddress.delete(tracked.key);
-    const left = (this.#byClient.get(tracked.client) ?? 1) - 1;
-    if (left > 0) this.#byClient.set(tracked.client, left);
-    else this.#byClient.delete(tracked.client);
+    this.#byClient.remove(tracked.client);
   }
 
   #refuse(socket: net.Socket, passed: Parameters<typeof refuseConnection>[1]): false {

@@ -7,6 +7,7 @@ import { clientOf } from "./client.js";
 import type { Connections } from "./connections.js";
 import { type Passed, limitHttpError } from "./exceeded.js";
 import type { Limits } from "./settings.js";
+import { Tally } from "./tally.js";
 
 /** How long a client may take over the news that its request was given up, in milliseconds. */
 const lingerMs = 300;
@@ -22,7 +23,7 @@ export class Requests {
   readonly #limits: Limits;
   readonly #connections: Connections;
   readonly #log: Logger;
-  readonly #byClient = new Map<string, number>();
+  readonly #byClient = new Tally();
   /** Their body has not come yet; the oldest first. */
   readonly #incomplete = new Set<Exchange>();
   readonly #abandoned: Abandoned;
@@ -45,16 +46,14 @@ export class Requests {
     const client = clientOf(socket.remoteAddress);
     const passed = this.#shape(exchange) ?? this.#abandons(exchange, client) ?? this.#room(client);
     this.#count += 1;
-    this.#byClient.set(client, (this.#byClient.get(client) ?? 0) + 1);
+    this.#byClient.add(client);
     const waiting = hasBody(exchange) ? this.#await(exchange) : undefined;
     const began = performance.now();
     res.once("close", () => {
       idle();
       if (!res.writableEnded && performance.now() - began < youngMs) this.#abandoned.count(client);
       this.#count -= 1;
-      const left = (this.#byClient.get(client) ?? 1) - 1;
-      if (left > 0) this.#byClient.set(client, left);
-      else this.#byClient.delete(client);
+      this.#byClient.remove(client);
       waiting?.();
     });
     return passed;
@@ -94,7 +93,7 @@ export class Requests {
 
   #room(client: string): Passed | undefined {
     const { requests, clientRequests } = this.#limits;
-    if ((this.#byClient.get(client) ?? 0) >= clientRequests) {
+    if (this.#byClient.of(client) >= clientRequests) {
       const problem = `${client} has ${clientRequests} under way, which is the most for one client`;
       return { field: "requests", problem, setting: "MAX_CLIENT_REQUESTS", status: 429, retryAfterMs: 1000 };
     }

@@ -1,6 +1,7 @@
 import type { Exchange } from "../exchange.js";
 import { Code } from "@connectrpc/connect";
 import { rpcError } from "@apispool/common/errors.js";
+import { Tally } from "./tally.js";
 
 /** One answer whose client does not take it. */
 interface Stalled {
@@ -58,7 +59,7 @@ export class StalledAnswers {
   readonly #rooms = new Set<Room>();
   /** Those that began just now, the oldest first, and when. */
   readonly #fresh = new Map<Room, number>();
-  readonly #byClient = new Map<string, number>();
+  readonly #byClient = new Tally();
   /** A client's fetches in their order; the client whose turn it is first. */
   readonly #queues = new Map<string, Set<Waiting>>();
   #bytes = 0;
@@ -122,7 +123,7 @@ export class StalledAnswers {
     if (this.#rooms.has(room)) return;
     this.#rooms.add(room);
     this.#bytes += fetchBytes;
-    this.#byClient.set(room.client, (this.#byClient.get(room.client) ?? 0) + 1);
+    this.#byClient.add(room.client);
     this.#sweep();
   }
 
@@ -131,14 +132,12 @@ export class StalledAnswers {
     this.#fresh.delete(room);
     if (!this.#rooms.delete(room)) return;
     this.#bytes -= fetchBytes;
-    const left = (this.#byClient.get(room.client) ?? 1) - 1;
-    if (left > 0) this.#byClient.set(room.client, left);
-    else this.#byClient.delete(room.client);
+    this.#byClient.remove(room.client);
     if (this.#queues.size > 0) this.#admit();
   }
 
   #hasRoom({ client, waits }: Room): boolean {
-    if ((this.#byClient.get(client) ?? 0) < ownFetches) return true;
+    if (this.#byClient.of(client) < ownFetches) return true;
     return this.#bytes + fetchBytes <= this.#mostBytes && (waits || this.#fresh.size < mostFresh);
   }
 

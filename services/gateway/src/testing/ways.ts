@@ -6,7 +6,7 @@ const fetchRequest = (reader: string, follow = false): Uint8Array =>
   toBinary(FetchUnreadRequestSchema, create(FetchUnreadRequestSchema, { reader, follow }));
 
 /** FetchUnread over gRPC, on a connection of its own. */
-const grpcFetch = (reader: string): Buffer =>
+export const grpcFetch = (reader: string): Buffer =>
   http2Request(
     {
       ":method": "POST",
