@@ -1,8 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import tls from "node:tls";
+import { TestAuthority } from "@apispool/common/testing/certificates.js";
 import { freePort } from "@apispool/launcher/ports.js";
 import { serviceSpec } from "@apispool/launcher/services.js";
 import { Supervisor } from "@apispool/launcher/supervisor.js";
@@ -22,18 +19,15 @@ export class SecureGateway {
   }
 
   static async start(stack: TestStack): Promise<SecureGateway> {
-    const dir = await mkdtemp(join(tmpdir(), "apispool-secure-"));
+    const authority = new TestAuthority();
     const said: string[] = [];
     const supervisor = new Supervisor((_name, line) => said.push(line));
     const stop = async (): Promise<void> => {
       await supervisor.stop();
-      await rm(dir, { recursive: true, force: true });
+      authority.remove();
     };
     try {
-      const [cert, key] = [join(dir, "gateway.crt"), join(dir, "gateway.key")];
-      const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-      const kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
-      execFileSync("openssl", ["req", ...kind, ...names, "-keyout", key, "-out", cert], { stdio: "pipe" });
+      const { cert, key } = authority.issue("gateway", { usage: "serverAuth" });
       const port = await freePort();
       const env = {
         ...withoutSettings(process.env),
@@ -48,7 +42,7 @@ export class SecureGateway {
       await eventually(() => handshake(port)).catch((error: unknown) => {
         throw new Error(`the gateway does not speak TLS; it said:\n${said.join("\n")}`, { cause: error });
       });
-      return new SecureGateway({ url: `https://127.0.0.1:${port}`, authority: cert }, stop);
+      return new SecureGateway({ url: `https://127.0.0.1:${port}`, authority: authority.ca }, stop);
     } catch (error) {
       await stop();
       throw error;
