@@ -17,7 +17,7 @@ const records = (count: number, from = 0): string[] =>
 const settle = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Each cut is a handshake, so not every byte is cut at, unless that is asked for. */
-const step = process.env["APISPOOL_TEST_CUTS"] === "all" ? 1 : 41;
+const step = process.env["APISPOOL_TEST_CUTS"] === "all" ? 1 : 83;
 
 /** The upstream lease is gone, so the outcome is known. */
 const released = (harness: Harness): Promise<void> => eventually(() => harness.reader.held === 0);
