@@ -3,7 +3,7 @@ import type { CommittedOffset, LogReader, TopicPartition } from "@apispool/kafka
 import type { Names } from "@apispool/kafka-log/topics.js";
 import { TRUST_MS } from "./claim-times.js";
 import { type Clock, systemClock } from "./clock.js";
-import { Flags } from "./flags.js";
+import { type Flag, Flags, type Raiser } from "./flags.js";
 import { type ProcessId, isDead } from "./process-id.js";
 
 /** From when on a claim counts: what it is written over may be alive, or is not there. */
@@ -16,17 +16,21 @@ export interface Holder extends ProcessId {
 }
 
 /**
- * How old a claim "after a wait" is for certain when it counts, in milliseconds: Kafka may have been slow to take it (4 s at most,
- * and then a request that was under way).
+ * How long after something was to be written it has been for certain, and has had its effect, in milliseconds: Kafka may have been
+ * slow to take it (4 s at most, and then a request that was under way).
  */
 const SETTLED_MS = 15_000;
 /** How often it is looked again because a look has become too old to act on. */
 const MOST_LOOKS = 3;
 
+/** What of Kafka is needed for it. */
+export type ClaimsLog = Pick<LogReader, "committed" | "commit">;
+
 /** What tests have otherwise. */
-interface Means {
+export interface Means {
   readonly clock?: Clock;
   readonly random?: () => number;
+  readonly isDead?: typeof isDead;
 }
 
 /**
@@ -37,25 +41,29 @@ interface Means {
 export class Claims {
   readonly self: ProcessId;
   readonly clock: Clock;
-  readonly #log: LogReader;
+  readonly #log: ClaimsLog;
   readonly #names: Names;
   readonly #place: TopicPartition;
+  readonly #isDead: (other: ProcessId) => boolean;
   readonly #flags: Flags;
   readonly #taking = new KeyedLock();
+  /**
+   * What this process has raised and not lowered, by reader. It is lowered with its next claim, in the same request, and never
+   * without one: another one's flag may lie there by now, and whoever no longer sees that has to see a claim.
+   */
+  readonly #raised = new Map<string, Flag>();
   #enabled = false;
 
-  constructor(
-    log: LogReader,
-    names: Names,
-    self: ProcessId,
-    { clock = systemClock, random = Math.random }: Means = {},
-  ) {
+  constructor(log: ClaimsLog, names: Names, self: ProcessId, means: Means = {}) {
     this.self = self;
-    this.clock = clock;
+    this.clock = means.clock ?? systemClock;
     this.#log = log;
     this.#names = names;
     this.#place = { topic: names.readers, partition: 0 };
-    this.#flags = new Flags(names.readers, self, random);
+    this.#isDead = (other) => (means.isDead ?? isDead)(other, self);
+    // That of one who died just now may lie over another one's, which was to be seen.
+    const isGone = (other: Raiser): boolean => this.#isDead(other) && this.#isLongAgo(other.at);
+    this.#flags = new Flags(names.readers, self, isGone, means.random ?? Math.random);
   }
 
   /** Whether the topic is there; until then nobody is asked, and nothing is guarded. */
@@ -105,9 +113,13 @@ export class Claims {
   /** Whether nobody who may be alive has, or is about to have, the reader of which this is told. */
   isFree(holder: Holder | undefined): boolean {
     if (holder === undefined) return true;
-    if (!isDead(holder, this.self)) return false;
+    if (!this.#isDead(holder)) return false;
     // It may have died while it still waited, and then whoever it wanted the reader from has it.
-    return holder.claims === "at once" || this.clock.sharedMs() - holder.at > SETTLED_MS;
+    return holder.claims === "at once" || this.#isLongAgo(holder.at);
+  }
+
+  #isLongAgo(at: number): boolean {
+    return this.clock.sharedMs() - at > SETTLED_MS;
   }
 
   /** The holder, and the position in some partitions. */
@@ -131,7 +143,12 @@ export class Claims {
 
   /** Makes this process the holder. False: it was not written, because `sendBy` (performance.now()) was over. */
   async write(reader: string, counts: Counts, signal?: AbortSignal, sendBy?: number): Promise<boolean> {
-    return await this.#log.commit(this.#names.readerGroup(reader), this.#own(counts), signal, sendBy);
+    const raised = this.#raised.get(reader) ?? [];
+    const offsets = [...this.#own(counts), ...this.#flags.lowered(raised)];
+    const written = await this.#log.commit(this.#names.readerGroup(reader), offsets, signal, sendBy);
+    // Nobody raises one meanwhile: this process wants a reader for one session at a time.
+    if (written && this.#raised.get(reader) === raised) this.#raised.delete(reader);
+    return written;
   }
 
   /**
@@ -142,29 +159,19 @@ export class Claims {
     return await this.#taking.run([reader], async () => {
       const group = this.#names.readerGroup(reader);
       const flag = this.#flags.choose();
-      const lowered = this.#flags.lowered(flag);
-      let isUp = true;
-      try {
-        await this.#log.commit(group, this.#flags.raised(flag), signal);
-        for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
-          // Whoever raises a flag after this sees this one, or the claim; if it then waits, its wait ends after the last moment
-          // at which the claim can be sent.
-          const sendBy = this.clock.now() + TRUST_MS;
-          const committed = await this.#log.committed(group, [this.#place, ...this.#flags.places], signal);
-          const holder = this.holderIn(committed);
-          if (this.isOwn(holder)) return true;
-          if (!this.isFree(holder) || !this.#flags.isAlone(flag, committed)) return false;
-          // In one: nobody ever sees neither.
-          if (await this.#log.commit(group, [...this.#own("at once"), ...lowered], signal, sendBy)) {
-            isUp = false;
-            return true;
-          }
-        }
-        return false;
-      } finally {
-        // One that is left costs others a wait, so it is no harm where that fails.
-        if (isUp) await this.#log.commit(group, lowered).catch(() => undefined);
+      this.#raised.set(reader, [...new Set([...(this.#raised.get(reader) ?? []), ...flag])]);
+      await this.#log.commit(group, this.#flags.raised(flag, this.clock.sharedMs()), signal);
+      for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+        // Whoever raises a flag after this sees this one, or the claim; if it then waits, its wait ends after the last moment at
+        // which the claim can be sent.
+        const sendBy = this.clock.now() + TRUST_MS;
+        const committed = await this.#log.committed(group, [this.#place, ...this.#flags.places], signal);
+        const holder = this.holderIn(committed);
+        if (this.isOwn(holder)) return true;
+        if (!this.isFree(holder) || !this.#flags.isAlone(flag, committed)) return false;
+        if (await this.write(reader, "at once", signal, sendBy)) return true;
       }
+      return false;
     });
   }
 

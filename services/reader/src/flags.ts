@@ -1,11 +1,16 @@
 import type { CommittedOffset, TopicPartition } from "@apispool/kafka-log/log-reader.js";
-import { type ProcessId, isDead } from "./process-id.js";
+import type { ProcessId } from "./process-id.js";
 
 /** How many partitions the topic of the claims has: the first one for the holder, the others for flags. */
 export const CLAIM_PARTITIONS = 16;
 
 /** Partitions of the topic of the claims, for one attempt to take one reader. */
 export type Flag = readonly number[];
+
+/** Who raised a flag, and when (`Clock.sharedMs`). */
+export interface Raiser extends ProcessId {
+  readonly at: number;
+}
 
 /**
  * What processes that find a reader free see each other by. Each raises a flag, and then looks for others: of two, at least one
@@ -17,12 +22,15 @@ export type Flag = readonly number[];
 export class Flags {
   readonly #topic: string;
   readonly #self: ProcessId;
+  readonly #isGone: (other: Raiser) => boolean;
   readonly #random: () => number;
   #slots: readonly number[] = [];
 
-  constructor(topic: string, self: ProcessId, random: () => number) {
+  /** `isGone`: whether its flag means nothing any more. */
+  constructor(topic: string, self: ProcessId, isGone: (other: Raiser) => boolean, random: () => number) {
     this.#topic = topic;
     this.#self = self;
+    this.#isGone = isGone;
     this.#random = random;
   }
 
@@ -45,21 +53,22 @@ export class Flags {
   }
 
   /** What has to be committed, in one request, to raise it. */
-  raised(flag: Flag): readonly CommittedOffset[] {
-    return this.#entries(flag, JSON.stringify(this.#self));
+  raised(flag: Flag, at: number): readonly CommittedOffset[] {
+    const raiser: Raiser = { ...this.#self, at };
+    return this.#entries(flag, JSON.stringify(raiser));
   }
 
   lowered(flag: Flag): readonly CommittedOffset[] {
     return this.#entries(flag, "");
   }
 
-  /** Whether, among a group's committed offsets, the flag stands as it was raised, and none of anybody else who may be alive. */
+  /** Whether, among a group's committed offsets, the flag stands as it was raised, and none of anybody else that means something. */
   isAlone(flag: Flag, committed: readonly CommittedOffset[]): boolean {
     const found = new Map(committed.map((offset) => [offset.partition, whoseIn(offset.metadata)]));
     const others = this.places.flatMap(({ partition }) => found.get(partition) ?? []);
     return (
       flag.every((slot) => found.get(slot)?.id === this.#self.id) &&
-      others.every((other) => other.id === this.#self.id || isDead(other, this.#self))
+      others.every((other) => other.id === this.#self.id || this.#isGone(other))
     );
   }
 
@@ -68,11 +77,11 @@ export class Flags {
   }
 }
 
-function whoseIn(metadata: string): ProcessId | undefined {
+function whoseIn(metadata: string): Raiser | undefined {
   if (metadata === "") return undefined;
   try {
-    const { id = "", host = "", pid = 0, space = "" } = JSON.parse(metadata) as Partial<ProcessId>;
-    return { id, host, pid, space };
+    const { id = "", host = "", pid = 0, space = "", at = 0 } = JSON.parse(metadata) as Partial<Raiser>;
+    return { id, host, pid, space, at };
   } catch {
     return undefined;
   }

@@ -9,6 +9,7 @@ import type { CursorPlace } from "./cursor.js";
 import { type Gap, recreatedGap } from "./gap.js";
 import { KeyedLock } from "@apispool/common/keyed-lock.js";
 import { type Place, keyOf } from "./place.js";
+import { movedError } from "./tenure.js";
 
 /** Where a reader begins that has no position yet. */
 export type Start = "earliest" | "latest" | { readonly timestampMs: number };
@@ -145,11 +146,15 @@ export class Positions {
     );
   }
 
-  /** Forgets a reader; false when there was none. */
-  async forget(reader: string, signal?: AbortSignal): Promise<boolean> {
-    return await this.#commits.run([reader], async () =>
-      this.#log.deleteGroup(this.#names.readerGroup(reader), signal),
-    );
+  /**
+   * Forgets a reader, and who serves it; false when there was none. Rejects with UNAVAILABLE / READER_MOVED where `sendBy`
+   * (performance.now()) is over: it would be forgotten under somebody else.
+   */
+  async forget(reader: string, sendBy: number, signal?: AbortSignal): Promise<boolean> {
+    return await this.#commits.run([reader], async () => {
+      if (performance.now() > sendBy) throw movedError(reader);
+      return await this.#log.deleteGroup(this.#names.readerGroup(reader), signal);
+    });
   }
 
   /** Commits a reader's position again as it is, so that Kafka does not take it for abandoned (KIP-211). */

@@ -93,7 +93,7 @@ export function dataReader(options: DataReaderOptions): Implementation<(typeof D
         const entry = { session, follow: false, busyWaitMs, signal };
         const { standing, tenure } = await tenures.enter(reader, entry, async () => positions.find(reader, signal));
         await tenure.sure();
-        if (standing.isNew || !(await positions.forget(reader, signal))) throw unknownReader(reader);
+        if (standing.isNew || !(await positions.forget(reader, tenure.sendBy, signal))) throw unknownReader(reader);
         return {};
       } finally {
         session.release();
