@@ -49,7 +49,7 @@ import { StreamedAnswer } from "./streamed-answer.js";
 import { fromUpstream, renameFields } from "./upstream-error.js";
 
 /** About the most bytes of one JSON document, which is in memory whole: its `Link` stands before it. */
-const mostDocumentBytes = 8 * 1024 * 1024;
+const mostDocumentBytes = 4 * 1024 * 1024;
 
 /** The longest `Link` header, in characters: proxies take no more. */
 const mostLinkLength = 4096;

@@ -96,7 +96,9 @@ export class FakeStore {
         for (const { source } of matching) bySource.set(source, (bySource.get(source) ?? 0n) + 1n);
         const from = request.bucket === 0 ? {} : { from: timestampFromMs(firstIngestedMs) };
         const counts = request.bySource
-          ? [...bySource].map(([source, count]) => ({ source, count, ...from }))
+          ? [...bySource]
+              .toSorted(([a], [b]) => (a < b ? -1 : 1))
+              .map(([source, count]) => ({ source, count, ...from }))
           : request.bucket === 0
             ? []
             : [{ count: BigInt(matching.length), ...from }];
