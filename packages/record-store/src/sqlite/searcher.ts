@@ -380,7 +380,7 @@ const bucketMs = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
 
 function monthOf(ms: number): number {
   const date = new Date(ms);
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1);
+  return new Date(0).setUTCFullYear(date.getUTCFullYear(), date.getUTCMonth(), 1);
 }
 
 function rangeSql(column: string): string {
