@@ -101,6 +101,7 @@ function isAway({ code }: ThreadError): boolean {
 
 function wordsFor({ code, message }: ThreadError): string {
   const known = sqliteProblems[code];
-  if (code === "ENOENT") return "it is not there (any more). Put it back, or start the service again, which builds it anew";
+  if (code === "ENOENT")
+    return "it is not there (any more). Put it back, or start the service again, which builds it anew";
   return known === undefined ? message : `${known} (${message})`;
 }

@@ -1,13 +1,4 @@
-import type {
-  CountKey,
-  CountRow,
-  Keyset,
-  Slice,
-  StoreFilter,
-  StoreGap,
-  StoreOrder,
-  StorePosition,
-} from "../store.js";
+import type { CountKey, CountRow, Keyset, Slice, StoreFilter, StoreGap, StoreOrder, StorePosition } from "../store.js";
 import type { PackedRows } from "./packed-rows.js";
 
 /** Which of two generations is written to. */
@@ -17,12 +8,7 @@ export type Target = "current" | "building";
 export interface Operations {
   open(): void;
   positions(target: Target): readonly StorePosition[];
-  write(
-    target: Target,
-    rows: PackedRows,
-    positions: readonly StorePosition[],
-    gaps: readonly StoreGap[],
-  ): void;
+  write(target: Target, rows: PackedRows, positions: readonly StorePosition[], gaps: readonly StoreGap[]): void;
   forget(target: Target, source: string): void;
   isBuilding(): boolean;
   beginRebuild(): void;

@@ -1,5 +1,12 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { fileOf, type Generations, ensureGenerations, readGenerations, removeOthers, writeGenerations } from "./generations.js";
+import {
+  fileOf,
+  type Generations,
+  ensureGenerations,
+  readGenerations,
+  removeOthers,
+  writeGenerations,
+} from "./generations.js";
 import { openForReading, openForWriting } from "./open-database.js";
 import { type PackedRows, buffersOf, packRows, unpackRows } from "./packed-rows.js";
 import { Searcher } from "./searcher.js";
@@ -57,9 +64,7 @@ function change(generations: Generations): void {
   removeOthers(folder, generations);
 }
 
-const writing: Part<
-  "open" | "positions" | "write" | "forget" | "isBuilding" | "beginRebuild" | "finishRebuild"
-> = {
+const writing: Part<"open" | "positions" | "write" | "forget" | "isBuilding" | "beginRebuild" | "finishRebuild"> = {
   open() {
     removeOthers(folder, ensureGenerations(folder));
     writerOf("current");
@@ -110,7 +115,9 @@ const searching: Part<"ping" | "query" | "versions" | "count" | "sizes" | "read"
   },
 };
 
-const operations = (role === "writer" ? writing : searching) as Readonly<Record<string, (...input: unknown[]) => unknown>>;
+const operations = (role === "writer" ? writing : searching) as Readonly<
+  Record<string, (...input: unknown[]) => unknown>
+>;
 
 parentPort?.on("message", ({ call, operation, input }: Request) => {
   try {
