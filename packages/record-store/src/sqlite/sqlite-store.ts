@@ -67,8 +67,10 @@ export function createSqliteStore(folder: string): RecordStore {
       const { rows, ...rest } = await ask(steps, "query", [filter, order, after, slice], signal);
       return { rows: unpackRows(rows), ...rest };
     },
-    versions: async (source, id, limit, signal) =>
-      unpackRows(await ask(quick, "versions", [source, id, limit], signal)),
+    async versions(source, id, limit, maxBytes, signal) {
+      const { rows, more } = await ask(quick, "versions", [source, id, limit, maxBytes], signal);
+      return { rows: unpackRows(rows), more };
+    },
     count: (filter, key, after, scan, signal) => ask(steps, "count", [filter, key, after, scan], signal),
     sizes: (signal) => ask(quick, "sizes", [], signal),
     async read(source, partition, fromOffset, maxBytes, signal) {

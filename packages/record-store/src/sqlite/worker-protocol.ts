@@ -21,7 +21,12 @@ export interface Operations {
     after: Keyset | undefined,
     slice: Slice,
   ): { readonly rows: PackedRows; readonly scanned: number; readonly next: Keyset | undefined };
-  versions(source: string, id: string, limit: number): PackedRows;
+  versions(
+    source: string,
+    id: string,
+    limit: number,
+    maxBytes: number,
+  ): { readonly rows: PackedRows; readonly more: boolean };
   count(
     filter: StoreFilter,
     key: CountKey,

@@ -106,7 +106,10 @@ const searching: Part<"ping" | "query" | "versions" | "count" | "sizes" | "read"
     const { rows, ...rest } = searcher().query(filter, order, after, slice);
     return { rows: packRows(rows), ...rest };
   },
-  versions: (source, id, limit) => packRows(searcher().versions(source, id, limit)),
+  versions(source, id, limit, maxBytes) {
+    const { rows, more } = searcher().versions(source, id, limit, maxBytes);
+    return { rows: packRows(rows), more };
+  },
   count: (filter, key, after, scan) => searcher().count(filter, key, after, scan),
   sizes: () => searcher().sizes(),
   read(source, partition, fromOffset, maxBytes) {
@@ -134,7 +137,5 @@ parentPort?.on("message", ({ call, operation, input }: Request) => {
 });
 
 function buffersIn(output: unknown): ArrayBuffer[] {
-  if (typeof output !== "object" || output === null) return [];
-  const rows = "rows" in output ? output.rows : output;
-  return "numbers" in (rows as object) ? buffersOf(rows as PackedRows) : [];
+  return typeof output === "object" && output !== null && "rows" in output ? buffersOf(output.rows as PackedRows) : [];
 }
