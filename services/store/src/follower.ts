@@ -67,6 +67,8 @@ export class Follower {
   #progress: readonly Progress[] = [];
   #problem = "it has not begun yet";
   #running: Promise<void> | undefined;
+  /** What the store has of these sources is to go. Only when nothing is written besides, or it would come back in parts. */
+  readonly #diverged = new Set<string>();
 
   constructor(options: FollowerOptions) {
     this.#options = options;
@@ -107,6 +109,7 @@ export class Follower {
         if (signal.aborted) return;
         if (error instanceof Diverged) {
           logger.warn({ source: error.source }, `${error.message}; what the store has of it is read anew`);
+          this.#diverged.add(error.source);
           continue;
         }
         const why = error instanceof ConnectError ? error.rawMessage : describeError(error);
@@ -162,12 +165,15 @@ export class Follower {
   /** Where each partition is to be read from; forgets what belongs to topics that were made again. */
   async #begin(partitions: readonly SourcePartition[], signal: AbortSignal): Promise<readonly Progress[]> {
     const { log, projection } = this.#options;
+    for (const source of this.#diverged) {
+      await projection.forget(source);
+      this.#diverged.delete(source);
+    }
     const known = await projection.positions();
     const stored = new Map<string, StorePosition>();
     for (const position of known) stored.set(placeOf(position), position);
     for (const { source, topicId } of partitions) {
       if (known.some((position) => position.source === source && position.topicId !== topicId)) {
-        await projection.forget(source);
         throw new Diverged(source, `the topic of the source "${source}" was made again`);
       }
     }
@@ -239,18 +245,21 @@ export class Follower {
     const fields = new RecordFields();
     let rows: StoreRow[] = [];
     let bytes = 0;
-    let moved = new Map<Progress, number>();
+    let moved = new Map<Progress, { readonly nextOffset: number; readonly newestMs: number | undefined }>();
     const flush = async (untold: readonly StoreGap[]): Promise<void> => {
       if (moved.size === 0 && untold.length === 0) return;
       signal.throwIfAborted();
-      const positions = [...moved].map(([{ source, topicId, partition }, nextOffset]) => ({
+      const positions = [...moved].map(([{ source, topicId, partition }, { nextOffset }]) => ({
         source,
         topicId,
         partition,
         nextOffset,
       }));
       await projection.write(rows, positions, untold);
-      for (const [progress, nextOffset] of moved) progress.nextOffset = nextOffset;
+      for (const [progress, { nextOffset, newestMs = progress.newestMs }] of moved) {
+        progress.nextOffset = nextOffset;
+        progress.newestMs = newestMs;
+      }
       if (rows.length > 0) onWritten(rows);
       rows = [];
       bytes = 0;
@@ -263,14 +272,10 @@ export class Follower {
       for (const record of records) {
         rows.push(rowOf(record, progress.source, progress.partition, fields));
         bytes += record.end - record.keyFrom;
-        moved.set(progress, record.offset + 1);
-        if (rows.length < WRITE_ROWS && bytes < WRITE_BYTES) continue;
-        await flush([]);
-        progress.newestMs = record.timestampMs;
+        moved.set(progress, { nextOffset: record.offset + 1, newestMs: record.timestampMs });
+        if (rows.length >= WRITE_ROWS || bytes >= WRITE_BYTES) await flush([]);
       }
-      if (nextOffset !== progress.nextOffset) moved.set(progress, nextOffset);
-      const last = records.at(-1);
-      if (last !== undefined) progress.newestMs = last.timestampMs;
+      if (nextOffset !== progress.nextOffset) moved.set(progress, { nextOffset, newestMs: records.at(-1)?.timestampMs });
     }
     await flush(gaps);
   }
