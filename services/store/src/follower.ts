@@ -32,6 +32,11 @@ export interface Progress extends SourcePartition {
   newestMs: number | undefined;
 }
 
+/** How many offsets of a partition are not in the store yet. */
+export function missingOf({ end, nextOffset }: Progress): number {
+  return Math.max(0, (end ?? nextOffset) - nextOffset);
+}
+
 /** A partition's place in Kafka, ahead of what has been written. */
 interface Reading {
   readonly progress: Progress;

@@ -2,7 +2,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { FreshnessSchema } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { isSayable } from "@apispool/record-codec/timestamp-range.js";
-import type { Progress } from "./follower.js";
+import { type Progress, missingOf } from "./follower.js";
 
 /** How far some partitions are behind Kafka, together. */
 export function freshnessOf(progress: readonly Progress[], problem: string): MessageInitShape<typeof FreshnessSchema> {
@@ -24,9 +24,4 @@ export function freshnessOf(progress: readonly Progress[], problem: string): Mes
     ...(checkedMs === undefined ? {} : { checkedAt: timestampFromMs(checkedMs) }),
     problem,
   };
-}
-
-/** How many offsets of a partition are not in the store yet. */
-export function missingOf({ end, nextOffset }: Progress): number {
-  return Math.max(0, (end ?? nextOffset) - nextOffset);
 }

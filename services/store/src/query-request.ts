@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import {
   CountBucket,
   type CountRequest,
@@ -110,8 +110,8 @@ function filterOf(filter: RecordFilter | undefined, wrong: Wrong): StoreFilter {
 }
 
 function rangeOf(range: TimeRangeMessage | undefined, field: string, wrong: Wrong): TimeRange {
-  // Records have whole milliseconds: the first at or after a moment is in the millisecond that it begins, or the next one.
-  const ms = (time: Timestamp): number => Math.ceil(timestampMs(time) + (time.nanos % 1_000_000 === 0 ? 0 : 1));
+  // Records have whole milliseconds: those at or after a moment are those at or after the next of them.
+  const ms = ({ seconds, nanos }: Timestamp): number => Number(seconds) * 1000 + Math.ceil(nanos / 1_000_000);
   const from = range?.from === undefined ? undefined : ms(range.from);
   const to = range?.to === undefined ? undefined : ms(range.to);
   if (from !== undefined && to !== undefined && from > to) wrong(field, "ends before it begins");
