@@ -150,7 +150,7 @@ export function recordStore(options: RecordStoreOptions): Implementation<(typeof
         const sums = new Map<string, { readonly row: CountRow; count: number }>();
         let total = 0;
         let stopped: "scan" | "time" | undefined;
-        for (let from: Parameters<RecordStore["count"]>[2]; ; ) {
+        for (let from: Parameters<RecordStore["count"]>[2]; ;) {
           const { counts, next } = await budget.spend(async (scan) => store.count(filter, key, from, scan, signal));
           for (const row of counts) {
             total += row.count;
