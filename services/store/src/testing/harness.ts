@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Client, createClient } from "@connectrpc/connect";
+import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { Http2SessionManager, createGrpcTransport } from "@connectrpc/connect-node";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Record as DataRecord } from "@apispool/contracts/apispool/v1/record_pb.js";
@@ -143,7 +143,13 @@ export class Harness {
   /** Waits until the store has so many records of a source, and says that it has all. */
   async complete(source: string, records: number): Promise<GetStoreStatusResponse> {
     for (;;) {
-      const status = await this.#client().getStoreStatus({});
+      const status = await this.#client()
+        .getStoreStatus({})
+        .catch((error: unknown) => {
+          if (ConnectError.from(error).code === Code.Unavailable) return undefined;
+          throw error;
+        });
+      if (status === undefined) continue;
       const found = status.sources.find((one) => one.source === source);
       const isAll = found?.freshness?.behind === 0n && found.freshness.checkedAt !== undefined;
       if (isAll && Number(found.records) === records && status.freshness?.problem === "") return status;
