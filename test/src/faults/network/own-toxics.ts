@@ -32,7 +32,7 @@ export function workOf(toxic: Toxic, pair: Pair): Work {
       };
     case "timeout":
       if (toxic.timeoutMs > 0) void pause(toxic.timeoutMs, pair).then(() => pair.close());
-      return async function* nothing() {};
+      return nothing;
     case "limit_data": {
       let left = toxic.bytes;
       return async function* limited(piece) {
@@ -52,14 +52,16 @@ export function workOf(toxic: Toxic, pair: Pair): Work {
         }
       };
     case "reset_peer":
-      return async function* reset() {
-        await pause(toxic.timeoutMs, pair);
-        pair.reset();
+      return (): AsyncIterable<Buffer> => {
+        void pause(toxic.timeoutMs, pair).then(() => pair.reset());
+        return nothing();
       };
     default:
       return toxic satisfies never;
   }
 }
+
+async function* nothing(): AsyncIterable<Buffer> {}
 
 /** Ends early where the connection does. */
 async function pause(ms: number, { closed }: Pair): Promise<void> {

@@ -24,7 +24,7 @@ export function swallowFaults(guarded: readonly Guarded[]): Fault[] {
     if (drawn === undefined) throw new Error("there is no way to a broker whose replies could be swallowed");
     return drawn;
   };
-  const then = (random: Random): "keep" | "close" => (random.below(2) === 0 ? "keep" : "close");
+  const drawFate = (random: Random): "keep" | "close" => (random.below(2) === 0 ? "keep" : "close");
   const told = { keep: "the connection stays", close: "the connection is closed" } as const;
   return [
     {
@@ -33,10 +33,12 @@ export function swallowFaults(guarded: readonly Guarded[]): Fault[] {
       lastsMs: [5000, 30_000],
       async inject(random) {
         const { client, proxies, apis } = draw(random);
-        const fate = then(random);
+        const fate = drawFate(random);
         // What follows is drawn from a seed of its own: how many replies come by is not the nemesis's to say.
         const chance = new Random(random.below(2 ** 31));
-        const ends = proxies.map((proxy) => proxy.swallow({ apis, then: fate, decide: () => chance.next() < SHARE }));
+        const ends = proxies.map((proxy) =>
+          proxy.swallow({ apis, connection: fate, decide: () => chance.next() < SHARE }),
+        );
         return {
           what: `2 % of the ${client}'s replies to ${apis.join(", ")} are swallowed (${told[fate]})`,
           heal: async () => ends.forEach((end) => end()),
@@ -49,13 +51,13 @@ export function swallowFaults(guarded: readonly Guarded[]): Fault[] {
       lastsMs: [1000, 10_000],
       async inject(random) {
         const { client, proxies, apis } = draw(random);
-        const fate = then(random);
+        const fate = drawFate(random);
         const api = apis[random.below(apis.length)] ?? "Fetch";
         let over = false;
         const ends = proxies.map((proxy) =>
           proxy.swallow({
             apis: [api],
-            then: fate,
+            connection: fate,
             decide: () => {
               const first = !over;
               over = true;

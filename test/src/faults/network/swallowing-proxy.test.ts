@@ -7,6 +7,8 @@ import { SwallowingProxy } from "./swallowing-proxy.js";
 const brokers = (process.env["KAFKA_BROKERS"] ?? "").split(",");
 /** kafkajs insists on one more try where it numbers what it sends. */
 const quick = { initialRetryTime: 5, maxRetryTime: 100, retries: 1 };
+/** For what has to come to be first: Kafka's topic of transactions. */
+const patient = { ...quick, retries: 50 };
 
 describe("the proxy that swallows replies", () => {
   const topic = `swallow-${randomBytes(4).toString("hex")}`;
@@ -39,7 +41,7 @@ describe("the proxy that swallows replies", () => {
 
   it.each(["keep", "close"] as const)(
     "the broker has written what the client holds for failed (the connection: %s)",
-    async (then) => {
+    async (connection) => {
       const before = await high();
       const producer = through.producer({ idempotent: true, retry: quick });
       await producer.connect();
@@ -47,7 +49,7 @@ describe("the proxy that swallows replies", () => {
         producer.send({ topic, messages: [{ value, partition: 0 }] });
       try {
         await send("arrives");
-        const end = proxy.swallow({ apis: ["Produce"], then, decide: () => true });
+        const end = proxy.swallow({ apis: ["Produce"], connection, decide: () => true });
         await expect(send("arrives, and is not answered")).rejects.toThrow();
         end();
         expect(await high()).toBe(before + 2);
@@ -65,14 +67,14 @@ describe("the proxy that swallows replies", () => {
     const asked: string[] = [];
     const end = proxy.swallow({
       apis: ["EndTxn"],
-      then: "close",
+      connection: "close",
       decide: (api) => asked.push(api) % 2 === 0,
     });
     const producer = through.producer({
       transactionalId: topic,
       maxInFlightRequests: 1,
       idempotent: true,
-      retry: quick,
+      retry: patient,
     });
     await producer.connect();
     const outcomes: string[] = [];

@@ -5,9 +5,9 @@ import { Frames, type KafkaApi, correlationOf, requestHeader } from "./kafka-fra
 export interface Swallowing {
   readonly apis: readonly KafkaApi[];
   /** Whether this one is to go, asked for each reply to such a request. */
-  decide(api: KafkaApi): boolean;
+  readonly decide: (api: KafkaApi) => boolean;
   /** What becomes of the connection: it stays as it is, or is closed in the reply's place. */
-  readonly then: "keep" | "close";
+  readonly connection: "keep" | "close";
 }
 
 /**
@@ -47,11 +47,11 @@ export class SwallowingProxy implements AsyncDisposable {
   }
 
   /** The next reply of one kind. Resolves when it has been swallowed. */
-  swallowNext(api: KafkaApi, then: "keep" | "close"): Promise<void> {
+  swallowNext(api: KafkaApi, connection: "keep" | "close"): Promise<void> {
     return new Promise((resolve) => {
       const end = this.swallow({
         apis: [api],
-        then,
+        connection,
         decide: () => {
           end();
           resolve();
@@ -103,7 +103,7 @@ export class SwallowingProxy implements AsyncDisposable {
         asked.delete(correlation);
         if (rule === undefined) {
           pass(broker, client, reply);
-        } else if (rule.then === "close") {
+        } else if (rule.connection === "close") {
           client.destroy();
           return;
         }
