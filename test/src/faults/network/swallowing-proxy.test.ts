@@ -26,7 +26,7 @@ describe("the proxy that swallows replies", () => {
       brokers,
       logLevel: logLevel.NOTHING,
       requestTimeout: 300,
-      retry: quick,
+      retry: patient,
       // The broker tells of itself under its own address; all connections are to go this way.
       socketFactory: ({ onConnect }) => net.connect(Number(port), host, onConnect),
     });
