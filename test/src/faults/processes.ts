@@ -65,7 +65,8 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
   try {
     const env = { ...withoutSettings(process.env), ...options.env };
     const brokers =
-      options.kafka ?? (await startLocalKafka({ home: kafkaHome, dir: join(dir, "kafka"), port: 0, env, supervisor })).brokers;
+      options.kafka ??
+      (await startLocalKafka({ home: kafkaHome, dir: join(dir, "kafka"), port: 0, env, supervisor })).brokers;
     const file = join(dir, "apispool.yaml");
     await writeFile(file, JSON.stringify({ sources }));
     const launch = async (service: ServiceName, name: string, own: Record<string, string>): Promise<void> => {

@@ -86,7 +86,11 @@ export class ControlRule implements Rule {
         ? desired === undefined || source.register.returnRead(op, desired, t)
         : source.register.returnWrite(op, t);
     if (!explained)
-      this.#report(t, "not linearizable", `${name}: ${said}; before it, in the order of their ends: ${source.last.slice(0, -1).join("; ")}`);
+      this.#report(
+        t,
+        "not linearizable",
+        `${name}: ${said}; before it, in the order of their ends: ${source.last.slice(0, -1).join("; ")}`,
+      );
   }
 
   #poll(t: number, name: string, by: string): void {

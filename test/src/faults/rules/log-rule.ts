@@ -60,7 +60,11 @@ export class LogRule implements Rule {
       this.records += 1;
       const where = `${event.source}: version ${n} of thing ${id} at offset ${offset}`;
       if (sequence !== source.sequence + 1)
-        this.#report(event.t, "running numbers", `${where} has number ${sequence}, and ${source.sequence} stands before`);
+        this.#report(
+          event.t,
+          "running numbers",
+          `${where} has number ${sequence}, and ${source.sequence} stands before`,
+        );
       source.sequence = sequence;
       this.#record(event.t, source, n, id, where);
     }

@@ -34,7 +34,14 @@ export class ProgressRule implements Rule {
   readonly #places = new Map<string, number>();
   readonly #waiting = new Set<Waiting>();
   /** What has to happen in a calm, and by what time. */
-  #due: { readonly by: number; readonly polls: Set<string>; readonly answers: Set<string>; readonly ends: Map<string, number> } | undefined;
+  #due:
+    | {
+        readonly by: number;
+        readonly polls: Set<string>;
+        readonly answers: Set<string>;
+        readonly ends: Map<string, number>;
+      }
+    | undefined;
   readonly #report: Report;
   readonly recoveries = new Map<string, Recoveries>();
   /** Faults by name. */

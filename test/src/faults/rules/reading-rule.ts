@@ -147,7 +147,11 @@ export class ReadingRule implements Rule {
     }
     call.last.set(source, last);
     if (ackedAt !== undefined)
-      this.#report(t, "received after its acknowledgement", `${who}: offset ${ackedAt}; acknowledged below ${place.acked}`);
+      this.#report(
+        t,
+        "received after its acknowledgement",
+        `${who}: offset ${ackedAt}; acknowledged below ${place.acked}`,
+      );
     if (againAt !== undefined && !this.#excuses.since(place.hadAt - EVIDENCE_MS)) {
       const text = `${who}: offset ${againAt} of what was received in whole, below ${place.had}; nothing had happened to anybody`;
       this.#report(t, "received again without cause", text);
