@@ -97,7 +97,8 @@ export class Upstreams implements AsyncDisposable {
   /** As apispool.yaml has them; each process names itself by a variable. */
   get sources(): Readonly<Record<string, object>> {
     const common = {
-      headers: { "x-process": "${FAULTS_PROCESS}" },
+      // Not a header: that would make it another request, with a cursor of its own.
+      auth: { type: "api_key", name: "x-process", key: "${FAULTS_PROCESS}" },
       interval: "100ms",
       timeout: "3s",
       retry: { max_attempts: 3, initial: "20ms", max: "200ms" },

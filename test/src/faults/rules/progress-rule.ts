@@ -28,6 +28,8 @@ export class ProgressRule implements Rule {
   readonly #started = new Set<string>();
   readonly #ops = new Map<number, { readonly what: string; readonly source: string }>();
   readonly #calls = new Map<number, string>();
+  /** Live tails say nothing where there is nothing new. */
+  readonly #tails = new Set<string>();
   readonly #faults = new Map<number, string>();
   readonly #ends = new Map<string, number>();
   /** How far each reader is, by "reader/source". */
@@ -103,6 +105,7 @@ export class ProgressRule implements Rule {
         return;
       case "fetch":
         this.#calls.set(event.call, event.reader);
+        if (event.mode === "tail") this.#tails.add(event.reader);
         return;
       case "batch": {
         const reader = this.#calls.get(event.call) ?? "";
@@ -141,7 +144,7 @@ export class ProgressRule implements Rule {
         this.#due = {
           by: t + HANG_MS,
           polls: new Set(this.#sources),
-          answers: new Set(this.#readers.keys()),
+          answers: new Set([...this.#readers.keys()].filter((reader) => !this.#tails.has(reader))),
           ends,
         };
         return;
