@@ -1,0 +1,132 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { testLogs } from "../harness/paths.js";
+import { Checker } from "./checker.js";
+import type { Fault } from "./fault.js";
+import { History } from "./history.js";
+import { Nemesis, type Weather } from "./nemesis.js";
+import { clientFaults, retentionFault, upstreamFaults } from "./other-faults.js";
+import { processFaults } from "./process-faults.js";
+import { type ProcessesOptions, startProcesses } from "./processes.js";
+import type { Finding } from "./rules/rule.js";
+import { Upstreams } from "./upstreams.js";
+import { Witness } from "./witness.js";
+import { startWorkload } from "./workload.js";
+
+/** In turn, with a calm behind each. */
+const weathers: readonly Weather[] = [
+  { forMs: 40_000, everyMs: 2200, most: 3 },
+  { forMs: 45_000, everyMs: 5500, most: 1 },
+];
+/** How long it goes on undisturbed once all is well again. In milliseconds. */
+const CALM_MS = 4000;
+/** A hang is told after 60 seconds; nobody waits much longer. */
+const CALM_LIMIT_MS = 70_000;
+
+export interface FaultRunOptions {
+  readonly seed: number;
+  readonly forMs: number;
+  /** Other weathers than the usual ones. */
+  readonly weathers?: readonly Weather[];
+  /** Only these processes are harmed; everything unless given. */
+  readonly victims?: RegExp;
+  /** Only these faults, by kind. */
+  readonly kinds?: RegExp;
+  readonly processes?: Partial<ProcessesOptions>;
+  readonly say?: (text: string) => void;
+  /** Ends it early. */
+  readonly signal?: AbortSignal;
+}
+
+export interface FaultRun {
+  readonly seed: number;
+  readonly tookMs: number;
+  readonly checker: Checker;
+  readonly findings: readonly Finding[];
+  readonly historyFile: string;
+  readonly logFile: string;
+  readonly faults: number;
+}
+
+/** Starts everything, harms it for a while, and holds what was seen against what is promised. Ends at the first finding. */
+export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
+  const { seed, forMs, say = () => undefined } = options;
+  const began = performance.now();
+  mkdirSync(testLogs, { recursive: true });
+  const history = new History(join(testLogs, `faults-${seed}-${process.pid}.jsonl`));
+  const checker = new Checker();
+  const found = new AbortController();
+  const signal = AbortSignal.any([found.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  history.onEvent((event) => {
+    checker.see(event);
+    if (checker.findings.length > 0) found.abort();
+  });
+  const upstreams = await Upstreams.start(history, seed);
+  try {
+    await using processes = await startProcesses({ ...options.processes, sources: upstreams.sources });
+    const { brokers, prefix, logFile } = processes;
+    say(`the processes' log is ${logFile}, the history is ${history.file}`);
+    await using witness = new Witness(brokers, prefix, upstreams, history);
+    const workload = await startWorkload(processes, upstreams, history, seed);
+    const all: readonly Fault[] = [
+      ...processFaults(processes.all, options.victims),
+      ...upstreamFaults(upstreams),
+      ...clientFaults(workload.readers),
+      retentionFault(brokers, prefix, witness, history),
+    ];
+    const nemesis = new Nemesis(
+      all.filter(({ kind }) => options.kinds?.test(kind) ?? true),
+      seed,
+      history,
+    );
+    /** Waits until all is well; what is not in time is a finding. */
+    const calm = async (lastMs: number): Promise<void> => {
+      if (!(await workload.calm())) history.add({ kind: "note", text: "not every source could be started" });
+      history.add({ kind: "calm" });
+      const end = performance.now() + CALM_LIMIT_MS;
+      while (checker.progress.missing.length > 0 && performance.now() < end && !signal.aborted) await sleep(50);
+      if (checker.progress.missing.length > 0) return;
+      history.add({ kind: "recovered" });
+      await sleep(lastMs, undefined, { signal }).catch(() => undefined);
+    };
+    const end = performance.now() + forMs;
+    const turns = options.weathers ?? weathers;
+    for (let turn = 0; performance.now() < end && !signal.aborted; turn += 1) {
+      const weather = turns[turn % turns.length];
+      if (weather === undefined) break;
+      const left = end - performance.now();
+      await nemesis.rage({ ...weather, forMs: Math.min(weather.forMs, left) }, signal);
+      await calm(Math.min(CALM_MS, Math.max(0, end - performance.now())));
+      const minutes = ((performance.now() - began) / 60_000).toFixed(1);
+      say(
+        `${minutes} min: ${nemesis.done} faults, ${checker.log.records} records, ${checker.findings.length} findings`,
+      );
+      history.add({ kind: "storm" });
+      workload.resume();
+    }
+    if (!signal.aborted) {
+      // Nothing new any more; what was said comes in, and is read.
+      upstreams.stopGrowing();
+      await sleep(1500);
+      await calm(0);
+      await sleep(1500);
+      await calm(500);
+    }
+    await workload.stop();
+    history.add({ kind: "settled" });
+    if (!signal.aborted) checker.finish();
+    return {
+      seed,
+      tookMs: performance.now() - began,
+      checker,
+      findings: checker.findings,
+      historyFile: history.file,
+      logFile,
+      faults: nemesis.done,
+    };
+  } finally {
+    history.close();
+    await upstreams[Symbol.asyncDispose]();
+  }
+}
