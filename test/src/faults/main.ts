@@ -16,12 +16,14 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(randomInt(1, 1_000_000)) },
     victims: { type: "string" },
     kinds: { type: "string" },
+    // Brokers that fail, networks and clocks: with how many brokers.
+    surroundings: { type: "string" },
     report: { type: "boolean", default: false },
   },
 });
 const minutes = positive("minutes", values.minutes);
 const seed = positive("seed", values.seed);
-const only = (["victims", "kinds"] as const).flatMap((name) =>
+const only = (["victims", "kinds", "surroundings"] as const).flatMap((name) =>
   values[name] === undefined ? [] : [[name, values[name]] as const],
 );
 const replay = `npm run test:faults -- --minutes ${minutes} --seed ${seed}${only.map(([name, value]) => ` --${name} "${value}"`).join("")}`;
@@ -35,6 +37,7 @@ const run = await runFaults({
   forMs: minutes * 60_000,
   ...(values.victims === undefined ? {} : { victims: new RegExp(values.victims) }),
   ...(values.kinds === undefined ? {} : { kinds: new RegExp(values.kinds) }),
+  ...(values.surroundings === undefined ? {} : { surroundings: values.surroundings === "3" ? 3 : 1 }),
   signal: interrupted.signal,
   say: (text) => console.log(`faults: ${text}`),
 });
