@@ -17,7 +17,9 @@ export class Toxiproxy implements Ways {
 
   static async start(program: string): Promise<Toxiproxy> {
     const port = await freePort();
-    const child = spawn(program, ["-host", "127.0.0.1", "-port", String(port)], { stdio: "ignore" });
+    // In a group of its own: Ctrl-C is for the run, which has yet to end what goes through here.
+    const child = spawn(program, ["-host", "127.0.0.1", "-port", String(port)], { stdio: "ignore", detached: true });
+    process.once("exit", () => child.kill("SIGKILL"));
     const started = new Toxiproxy(child, `http://127.0.0.1:${port}`);
     try {
       await eventually(async () => started.call("GET", "/version"), 10_000, 20);
