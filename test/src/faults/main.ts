@@ -16,6 +16,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(randomInt(1, 1_000_000)) },
     victims: { type: "string" },
     kinds: { type: "string" },
+    "keep-going": { type: "boolean", default: false },
     report: { type: "boolean", default: false },
   },
 });
@@ -35,6 +36,7 @@ const run = await runFaults({
   forMs: minutes * 60_000,
   ...(values.victims === undefined ? {} : { victims: new RegExp(values.victims) }),
   ...(values.kinds === undefined ? {} : { kinds: new RegExp(values.kinds) }),
+  keepGoing: values["keep-going"],
   signal: interrupted.signal,
   say: (text) => console.log(`faults: ${text}`),
 });

@@ -35,6 +35,8 @@ export interface FaultRunOptions {
   readonly kinds?: RegExp;
   readonly processes?: Partial<ProcessesOptions>;
   readonly say?: (text: string) => void;
+  /** Goes on in spite of findings. */
+  readonly keepGoing?: boolean;
   /** Ends it early. */
   readonly signal?: AbortSignal;
 }
@@ -60,7 +62,7 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
   const signal = AbortSignal.any([found.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   history.onEvent((event) => {
     checker.see(event);
-    if (checker.findings.length > 0) found.abort();
+    if (checker.findings.length > 0 && options.keepGoing !== true) found.abort();
   });
   const upstreams = await Upstreams.start(history, seed);
   try {

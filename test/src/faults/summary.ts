@@ -27,7 +27,8 @@ export function summaryOf({ seed, tookMs, checker, findings, faults }: FaultRun)
   return [
     `Seed ${seed}, ${(tookMs / 60_000).toFixed(1)} minutes, ${faults} faults. ${number(log.records)} records in the log, ${number(progress.polls)} requests to the APIs; ` +
       `${number(reading.deliveries)} records received by eight readers (${number(reading.again)} of them again, where the receipt was not known yet), ` +
-      `${number(reading.acknowledgements)} acknowledgements, ${number(reading.gaps)} gaps told, ${number(control.operations)} calls of Start, Stop and GetStatus.`,
+      `${number(reading.acknowledgements)} acknowledgements, ${number(reading.gaps)} gaps told, ${number(control.operations)} calls of Start, Stop and GetStatus` +
+      `${control.waking === 0 ? "" : ` (${number(control.waking)} requests to an API after its Stop, by a process that had been frozen and had just woken up)`}.`,
     "",
     "| broken promises | count |",
     "| --- | ---: |",
