@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { writeReport } from "./report.js";
+import { replay as replayHistory } from "./replay.js";
 import { runFaults } from "./run.js";
 import { summaryOf } from "./summary.js";
 
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     victims: { type: "string" },
     kinds: { type: "string" },
     "keep-going": { type: "boolean", default: false },
+    history: { type: "string" },
     report: { type: "boolean", default: false },
   },
 });
@@ -26,6 +28,12 @@ const only = (["victims", "kinds"] as const).flatMap((name) =>
   values[name] === undefined ? [] : [[name, values[name]] as const],
 );
 const replay = `npm run test:faults -- --minutes ${minutes} --seed ${seed}${only.map(([name, value]) => ` --${name} "${value}"`).join("")}`;
+if (values.history !== undefined) {
+  const { checker, lastMs, faults } = await replayHistory(values.history);
+  console.log(summaryOf({ seed, tookMs: lastMs, checker, faults }));
+  for (const { t, broken, text } of checker.findings) console.log(`${broken}, at ${t} ms: ${text}`);
+  process.exit(checker.findings.length === 0 ? 0 : 1);
+}
 const interrupted = new AbortController();
 process.once("SIGINT", () => interrupted.abort());
 process.once("SIGTERM", () => interrupted.abort());

@@ -1,4 +1,4 @@
-import type { FaultRun } from "./run.js";
+import type { Checker } from "./checker.js";
 import type { Recoveries } from "./rules/progress-rule.js";
 import type { Broken } from "./rules/rule.js";
 
@@ -13,9 +13,16 @@ const promises: readonly (readonly [string, readonly Broken[]])[] = [
   ["hangs", ["hang"]],
 ];
 
+export interface Summarised {
+  readonly seed: number;
+  readonly tookMs: number;
+  readonly checker: Checker;
+  readonly faults: number;
+}
+
 /** The figures of a run, as Markdown. */
-export function summaryOf({ seed, tookMs, checker, findings, faults }: FaultRun): string {
-  const { log, reading, control, progress } = checker;
+export function summaryOf({ seed, tookMs, checker, faults }: Summarised): string {
+  const { findings, log, reading, control, progress } = checker;
   const all: Recoveries = { polled: [], delivered: [] };
   const kinds = [...progress.faults].toSorted(([a], [b]) => (a < b ? -1 : 1));
   const rows = kinds.map(([kind, count]) => {
