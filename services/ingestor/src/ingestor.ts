@@ -105,6 +105,7 @@ export async function startIngestor(
     telemetry: { metrics: counts, tracer, traceUpstream: config.traceUpstream ?? false },
     ...(http === undefined ? {} : { http }),
     count: () => sources.names.length,
+    checkLease: () => lease.check(),
     stillOurs: async (name, signal) => (await lease.confirm(signal)) && sources.held.includes(name),
     onChange: (name) => sources.changed(name),
   });
