@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { writeReport } from "./report.js";
+import { replay as replayHistory } from "./replay.js";
 import { runFaults } from "./run.js";
 import { summaryOf } from "./summary.js";
 
@@ -18,6 +19,8 @@ const { values } = parseArgs({
     kinds: { type: "string" },
     // Brokers that fail, networks and clocks: with how many brokers.
     surroundings: { type: "string" },
+    "keep-going": { type: "boolean", default: false },
+    history: { type: "string" },
     report: { type: "boolean", default: false },
   },
 });
@@ -27,6 +30,17 @@ const only = (["victims", "kinds", "surroundings"] as const).flatMap((name) =>
   values[name] === undefined ? [] : [[name, values[name]] as const],
 );
 const replay = `npm run test:faults -- --minutes ${minutes} --seed ${seed}${only.map(([name, value]) => ` --${name} "${value}"`).join("")}`;
+if (values.history !== undefined) {
+  const { checker, lastMs, faults } = await replayHistory(values.history);
+  console.log(summaryOf({ seed, tookMs: lastMs, checker, faults }));
+  for (const { t, broken, text } of checker.findings) console.log(`${broken}, at ${t} ms: ${text}`);
+  process.exit(checker.findings.length === 0 ? 0 : 1);
+}
+if (values.surroundings !== undefined && !["1", "3"].includes(values.surroundings)) {
+  console.error(`--surroundings is "${values.surroundings}"; it must be 1 or 3, the number of brokers`);
+  process.exit(2);
+}
+const brokers = values.surroundings === "3" ? 3 : 1;
 const interrupted = new AbortController();
 process.once("SIGINT", () => interrupted.abort());
 process.once("SIGTERM", () => interrupted.abort());
@@ -37,7 +51,8 @@ const run = await runFaults({
   forMs: minutes * 60_000,
   ...(values.victims === undefined ? {} : { victims: new RegExp(values.victims) }),
   ...(values.kinds === undefined ? {} : { kinds: new RegExp(values.kinds) }),
-  ...(values.surroundings === undefined ? {} : { surroundings: values.surroundings === "3" ? 3 : 1 }),
+  ...(values.surroundings === undefined ? {} : { surroundings: brokers }),
+  keepGoing: values["keep-going"],
   signal: interrupted.signal,
   say: (text) => console.log(`faults: ${text}`),
 });

@@ -82,7 +82,6 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
           TOPIC_PREFIX: prefix,
           METRICS_ADDRESS: "off",
           FAULTS_PROCESS: name,
-          LOG_LEVEL: "debug",
           ...own,
         },
         name,

@@ -1,4 +1,4 @@
-import type { FaultRun } from "./run.js";
+import type { Checker } from "./checker.js";
 import type { Recoveries } from "./rules/progress-rule.js";
 import type { Broken } from "./rules/rule.js";
 
@@ -13,9 +13,16 @@ const promises: readonly (readonly [string, readonly Broken[]])[] = [
   ["hangs", ["hang"]],
 ];
 
+export interface Summarised {
+  readonly seed: number;
+  readonly tookMs: number;
+  readonly checker: Checker;
+  readonly faults: number;
+}
+
 /** The figures of a run, as Markdown. */
-export function summaryOf({ seed, tookMs, checker, findings, faults }: FaultRun): string {
-  const { log, reading, control, progress } = checker;
+export function summaryOf({ seed, tookMs, checker, faults }: Summarised): string {
+  const { findings, log, reading, control, progress } = checker;
   const all: Recoveries = { polled: [], delivered: [] };
   const kinds = [...progress.faults].toSorted(([a], [b]) => (a < b ? -1 : 1));
   const rows = kinds.map(([kind, count]) => {
@@ -27,7 +34,8 @@ export function summaryOf({ seed, tookMs, checker, findings, faults }: FaultRun)
   return [
     `Seed ${seed}, ${(tookMs / 60_000).toFixed(1)} minutes, ${faults} faults. ${number(log.records)} records in the log, ${number(progress.polls)} requests to the APIs; ` +
       `${number(reading.deliveries)} records received by eight readers (${number(reading.again)} of them again, where the receipt was not known yet), ` +
-      `${number(reading.acknowledgements)} acknowledgements, ${number(reading.gaps)} gaps told, ${number(control.operations)} calls of Start, Stop and GetStatus.`,
+      `${number(reading.acknowledgements)} acknowledgements, ${number(reading.gaps)} gaps told, ${number(control.operations)} calls of Start, Stop and GetStatus` +
+      `${control.waking === 0 ? "" : ` (${number(control.waking)} requests to an API after its Stop, by a process that had been frozen and had just woken up)`}.`,
     "",
     "| broken promises | count |",
     "| --- | ---: |",

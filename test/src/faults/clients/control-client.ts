@@ -128,8 +128,9 @@ export class ControlClient {
       const options = { timeoutMs: CALL_MS };
       if (what === "status") {
         const { sources } = await client.getStatus(request, options);
+        const unsure = sources[0]?.lastError.includes("as it was last heard of") === true;
         const desired = sources[0]?.desiredState === DesiredState.STARTED ? "STARTED" : "STOPPED";
-        this.#history.add({ kind: "return", op, outcome: "ok", desired });
+        this.#history.add({ kind: "return", op, outcome: unsure ? "unknown" : "ok", desired });
       } else {
         await (what === "start" ? client.start(request, options) : client.stop(request, options));
         this.#history.add({ kind: "return", op, outcome: "ok" });

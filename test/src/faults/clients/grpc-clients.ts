@@ -5,7 +5,7 @@ import { readVersion } from "../versions.js";
 import { ReadingClient, why } from "./reading-client.js";
 import type { Call, Received, Recorder } from "./recorder.js";
 
-const LIMIT = 200n;
+const LIMIT = 5000n;
 const WAIT = { seconds: 1n };
 
 /** What asking again does not help against. */

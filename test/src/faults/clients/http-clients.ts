@@ -6,7 +6,7 @@ import { type JsonAnswer, type JsonGap, type JsonRecord, received, toldGap } fro
 import { ReadingClient, Refused, why } from "./reading-client.js";
 import type { Recorder } from "./recorder.js";
 
-const LIMIT = 200;
+const LIMIT = 5000;
 
 abstract class HttpClient extends ReadingClient {
   protected readonly base: string;

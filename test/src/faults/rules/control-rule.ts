@@ -7,6 +7,11 @@ const ON_ITS_WAY_MS = 250;
 /** See {@link Register}. In milliseconds. */
 const LATE_MS = 60_000;
 const REMEMBERED = 10;
+/**
+ * A process that was frozen does not know at once that others have taken over: what it had begun to ask it asks. Nothing of it is
+ * written. In milliseconds.
+ */
+const WAKING_MS = 2000;
 
 interface Source {
   readonly register: Register;
@@ -33,6 +38,10 @@ export class ControlRule implements Rule {
   readonly #sources = new Map<string, Source>();
   readonly #ops = new Map<number, Op>();
   readonly #report: Report;
+  readonly #frozen = new Map<number, string>();
+  readonly #wokeAt = new Map<string, number>();
+  /** Requests after Stop by a process that had just woken up. */
+  waking = 0;
   /** Operations whose outcome is known. */
   operations = 0;
 
@@ -44,6 +53,9 @@ export class ControlRule implements Rule {
     if (event.kind === "poll") this.#poll(event.t, event.source, event.by);
     else if (event.kind === "invoke") this.#invoke(event);
     else if (event.kind === "return") this.#return(event);
+    else if (event.kind === "fault" && event.name.startsWith("SIGSTOP"))
+      this.#frozen.set(event.fault, event.what.replace(/^.* of /, ""));
+    else if (event.kind === "healed") this.#wokeAt.set(this.#frozen.get(event.fault) ?? "", event.t);
   }
 
   finish(): void {
@@ -96,6 +108,10 @@ export class ControlRule implements Rule {
   #poll(t: number, name: string, by: string): void {
     const { quietSince, last } = this.#source(name);
     if (quietSince === undefined || t <= quietSince + ON_ITS_WAY_MS) return;
+    if (t <= (this.#wokeAt.get(by) ?? Number.NEGATIVE_INFINITY) + WAKING_MS) {
+      this.waking += 1;
+      return;
+    }
     const text = `${name}: a request came from ${by} ${Math.round(t - quietSince)} ms after Stop had answered: ${last.join("; ")}`;
     this.#report(t, "polled after Stop", text);
   }

@@ -2,7 +2,7 @@ import type { Event } from "../history.js";
 import type { Report, Rule } from "./rule.js";
 
 /** How long it may take until all goes well again once nothing harms it any more. In milliseconds. */
-const HANG_MS = 60_000;
+const HANG_MS = 120_000;
 
 interface Waiting {
   readonly name: string;
