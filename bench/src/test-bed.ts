@@ -106,7 +106,7 @@ export class TestBed {
       LOG_FORMAT: "json",
       ...variables,
     });
-    const profiling = this.#profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${resolve(this.#profile)}`];
+    const profiling = this.#profile === undefined ? [] : profileArgs(this.#profile, name);
     const started = this.#supervisor.start({ ...spec, args: [...profiling, ...spec.args] });
     this.#services.set(name, started);
     await untilReady(started, check, { timeoutMs: 60_000 });
@@ -128,6 +128,11 @@ export class TestBed {
     await this.#closeLog();
     await rm(this.#dir, { recursive: true, force: true });
   }
+}
+
+/** Node's, for a CPU profile whose name begins with that. */
+export function profileArgs(dir: string, name: string): string[] {
+  return ["--cpu-prof", `--cpu-prof-dir=${resolve(dir)}`, `--cpu-prof-name=${name}.cpuprofile`];
 }
 
 /** Settings of the person who runs this, for their own Apispool, are not the benchmark's. */
