@@ -94,7 +94,7 @@ async function startOnce(self: NodeJS.Process, measureIdle: boolean) {
         .catch(() => undefined);
       const ms = performance.now() - begun;
       if (answer?.ok === true && Number.isNaN(firstAnswer)) firstAnswer = ms;
-      if (answer?.ok === true && answer.text.includes('"value"')) {
+      if (answer?.ok === true && answer.text.includes('"data"')) {
         const idle = measureIdle ? await idleMemory(child.pid ?? 0) : {};
         return { firstAnswer, firstRecord: ms, kafka, idle };
       }

@@ -18,10 +18,15 @@ export interface Sample {
   readonly cpu: number;
 }
 
+/** The services look at their event loop every so often, and what is told is from one look to the next. */
+const PRECISION_MS = 100;
+
 /** Looks at a process from outside and, where it has metrics, asks it. */
 export async function sampleOf(pid: number, metricsAddress: string | undefined): Promise<Sample> {
   const [usage, open, metrics] = await Promise.all([usageOf(pid), openOf(pid), metricsAt(metricsAddress)]);
   const value = (name: string): number => metrics.get(name) ?? Number.NaN;
+  const delay = (which: string): number =>
+    Math.max(0, value(`nodejs_eventloop_lag_${which}_seconds`) * 1000 - PRECISION_MS);
   return {
     rss: usage?.memory ?? Number.NaN,
     cpu: usage?.cpu ?? Number.NaN,
@@ -29,8 +34,8 @@ export async function sampleOf(pid: number, metricsAddress: string | undefined):
     heap: value("nodejs_heap_size_used_bytes") / 1e6,
     external: value("nodejs_external_memory_bytes") / 1e6,
     resources: value("nodejs_active_resources_total"),
-    delayMean: value("nodejs_eventloop_lag_mean_seconds") * 1000,
-    delayP99: value("nodejs_eventloop_lag_p99_seconds") * 1000,
+    delayMean: delay("mean"),
+    delayP99: delay("p99"),
   };
 }
 

@@ -13,6 +13,8 @@ import { type Sample, metricsIn, sampleOf } from "./sample.js";
 
 /** Kafka looks for what is too much every five minutes, and drops whole segments. */
 const RETENTION = { "retention.bytes": String(256 * 1024 * 1024), "segment.bytes": String(32 * 1024 * 1024) };
+/** As the ingestor makes its topics: a batch of a page has to fit. */
+const LARGE = { "max.message.bytes": "2048576" };
 const metered = ["ingestor", "reader", "gateway"] as const;
 
 /** The whole stack with its metrics on free ports, two sources of an API that always has more, and logs that do not fill the disk. */
@@ -108,7 +110,13 @@ export class SoakStack {
 }
 
 function sourcesOf(api: string): Readonly<Record<string, object>> {
-  const common = { interval: "1s", id: "id", cursor: { field: "n", initial: 0 }, autostart: true, timeout: "30s" };
+  const common = {
+    interval: "1s",
+    id: "id",
+    cursor: { field: "n", type: "number", initial: 0 },
+    autostart: true,
+    timeout: "30s",
+  };
   const query = { after: "{{ cursor }}" };
   return {
     pages: {
@@ -126,7 +134,10 @@ function sourcesOf(api: string): Readonly<Record<string, object>> {
 async function createTopics(brokers: string): Promise<void> {
   const admin = new Kafka({ brokers: brokers.split(","), clientId: "soak", logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
-  const configEntries = Object.entries({ ...keptForEver, ...RETENTION }).map(([name, value]) => ({ name, value }));
+  const configEntries = Object.entries({ ...keptForEver, ...RETENTION, ...LARGE }).map(([name, value]) => ({
+    name,
+    value,
+  }));
   const names = namesFor("apispool");
   await admin.createTopics({
     topics: ["pages", "lines"].map((source) => ({ topic: names.records(source), numPartitions: 1, configEntries })),
