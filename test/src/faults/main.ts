@@ -17,6 +17,8 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(randomInt(1, 1_000_000)) },
     victims: { type: "string" },
     kinds: { type: "string" },
+    // Brokers that fail, networks and clocks: with how many brokers.
+    surroundings: { type: "string" },
     "keep-going": { type: "boolean", default: false },
     history: { type: "string" },
     report: { type: "boolean", default: false },
@@ -24,7 +26,7 @@ const { values } = parseArgs({
 });
 const minutes = positive("minutes", values.minutes);
 const seed = positive("seed", values.seed);
-const only = (["victims", "kinds"] as const).flatMap((name) =>
+const only = (["victims", "kinds", "surroundings"] as const).flatMap((name) =>
   values[name] === undefined ? [] : [[name, values[name]] as const],
 );
 const replay = `npm run test:faults -- --minutes ${minutes} --seed ${seed}${only.map(([name, value]) => ` --${name} "${value}"`).join("")}`;
@@ -34,6 +36,11 @@ if (values.history !== undefined) {
   for (const { t, broken, text } of checker.findings) console.log(`${broken}, at ${t} ms: ${text}`);
   process.exit(checker.findings.length === 0 ? 0 : 1);
 }
+if (values.surroundings !== undefined && !["1", "3"].includes(values.surroundings)) {
+  console.error(`--surroundings is "${values.surroundings}"; it must be 1 or 3, the number of brokers`);
+  process.exit(2);
+}
+const brokers = values.surroundings === "3" ? 3 : 1;
 const interrupted = new AbortController();
 process.once("SIGINT", () => interrupted.abort());
 process.once("SIGTERM", () => interrupted.abort());
@@ -44,6 +51,7 @@ const run = await runFaults({
   forMs: minutes * 60_000,
   ...(values.victims === undefined ? {} : { victims: new RegExp(values.victims) }),
   ...(values.kinds === undefined ? {} : { kinds: new RegExp(values.kinds) }),
+  ...(values.surroundings === undefined ? {} : { surroundings: brokers }),
   keepGoing: values["keep-going"],
   signal: interrupted.signal,
   say: (text) => console.log(`faults: ${text}`),

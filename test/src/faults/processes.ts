@@ -18,6 +18,8 @@ export interface Between {
   kafka(process: string): string;
   /** Where a process is to look for another one that listens at the address. */
   service(from: string, to: string, address: string): Promise<string>;
+  /** What a process is to have in its environment beside its settings. */
+  env(process: string): Readonly<Record<string, string>>;
 }
 
 export interface ProcessesOptions {
@@ -75,6 +77,7 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
         roots[service] ?? root,
         {
           ...env,
+          ...between?.env(name),
           KAFKA_BROKERS: between?.kafka(name) ?? brokers,
           TOPIC_PREFIX: prefix,
           METRICS_ADDRESS: "off",
@@ -108,8 +111,9 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
       );
     };
     await ready();
+    const gateway = addresses.get("gateway") ?? "";
     return {
-      gatewayUrl: `http://${addresses.get("gateway") ?? ""}`,
+      gatewayUrl: `http://${(await between?.service("clients", "gateway", gateway)) ?? gateway}`,
       ingestorAddresses: ["ingestor-1", "ingestor-2"].map((name) => addresses.get(name) ?? ""),
       brokers,
       prefix,

@@ -9,6 +9,7 @@ import { Nemesis, type Weather } from "./nemesis.js";
 import { clientFaults, retentionFault, upstreamFaults } from "./other-faults.js";
 import { processFaults } from "./process-faults.js";
 import { type ProcessesOptions, startProcesses } from "./processes.js";
+import { Surroundings } from "./network/surroundings.js";
 import type { Finding } from "./rules/rule.js";
 import { Upstreams } from "./upstreams.js";
 import { Witness } from "./witness.js";
@@ -31,6 +32,8 @@ export interface FaultRunOptions {
   readonly weathers?: readonly Weather[];
   /** Only these processes are harmed; everything unless given. */
   readonly victims?: RegExp;
+  /** Brokers, networks and clocks that can fail, too, with so many brokers. */
+  readonly surroundings?: 1 | 3;
   /** Only these faults, by kind. */
   readonly kinds?: RegExp;
   readonly processes?: Partial<ProcessesOptions>;
@@ -66,7 +69,11 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
   });
   const upstreams = await Upstreams.start(history, seed);
   try {
-    await using processes = await startProcesses({ ...options.processes, sources: upstreams.sources });
+    await using surroundings = await surroundingsOf(options, say);
+    await using processes = await startProcesses({
+      ...options.processes,
+      ...(await behind(surroundings, upstreams)),
+    });
     const { brokers, prefix, logFile } = processes;
     say(`the processes' log is ${logFile}, the history is ${history.file}`);
     await using witness = new Witness(brokers, prefix, upstreams, history);
@@ -76,6 +83,7 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
       ...upstreamFaults(upstreams),
       ...clientFaults(workload.readers),
       retentionFault(brokers, prefix, witness, history),
+      ...(surroundings?.faults() ?? []),
     ];
     const nemesis = new Nemesis(
       all.filter(({ kind }) => options.kinds?.test(kind) ?? true),
@@ -131,4 +139,33 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
     history.close();
     await upstreams[Symbol.asyncDispose]();
   }
+}
+
+async function surroundingsOf(
+  { seed, surroundings }: FaultRunOptions,
+  say: (text: string) => void,
+): Promise<Surroundings | undefined> {
+  if (surroundings === undefined) return undefined;
+  return Surroundings.start({
+    brokers: surroundings,
+    clients: ["ingestor-1", "ingestor-2", "reader-1", "reader-2"],
+    logFile: join(testLogs, `faults-${seed}-${process.pid}-brokers.log`),
+    say,
+  });
+}
+
+/** Whom the processes are to talk to: where something is between, to that. */
+async function behind(
+  surroundings: Surroundings | undefined,
+  upstreams: Upstreams,
+): Promise<Pick<ProcessesOptions, "sources" | "kafka" | "between">> {
+  const { sources, base } = upstreams;
+  if (surroundings === undefined) return { sources };
+  const address = await surroundings.service("ingestors", "upstream", new URL(base).host);
+  const moved = JSON.stringify(sources).replaceAll(base, `http://${address}`);
+  return {
+    sources: JSON.parse(moved) as typeof sources,
+    kafka: surroundings.brokers.direct,
+    between: surroundings,
+  };
 }

@@ -155,7 +155,8 @@ export class Upstreams implements AsyncDisposable {
   }
 
   async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? "/", this.base);
+    // Its own address is what it was asked under: there may be somebody between.
+    const url = new URL(request.url ?? "/", `http://${request.headers.host ?? ""}`);
     const api = this.#apis.get(url.pathname.slice(1));
     if (api === undefined) {
       response.writeHead(404).end();
@@ -230,7 +231,7 @@ export class Upstreams implements AsyncDisposable {
     }
     const more = to < said;
     if (api.form === "linked") {
-      const link = `<${this.base}/linked?page=${to}>; rel="next"`;
+      const link = `<${url.origin}/linked?page=${to}>; rel="next"`;
       return { body: `[${news.map(text).join(",")}]`, headers: { ...json, ...(more ? { link } : {}) } };
     }
     const all = [...this.#repeated(api, from), ...news].map(text);
