@@ -1,4 +1,4 @@
-import { randomInt } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import { runFaults } from "./faults/run.js";
 import { summaryOf } from "./faults/summary.js";
@@ -8,7 +8,12 @@ const seed = Number(process.env["APISPOOL_FAULTS_SEED"] ?? randomInt(1, 1_000_00
 
 describe("faults of all kinds, in quick succession", () => {
   it("lose, repeat and hang nothing", async () => {
-    const run = await runFaults({ seed, forMs: 25_000, weathers: [{ forMs: 25_000, everyMs: 900, most: 3 }] });
+    const run = await runFaults({
+      seed,
+      forMs: 25_000,
+      weathers: [{ forMs: 25_000, everyMs: 900, most: 3 }],
+      processes: { kafka: process.env["KAFKA_BROKERS"] ?? "", prefix: `faults-${randomBytes(4).toString("hex")}` },
+    });
     console.log(summaryOf(run));
     const about = `seed ${seed}; history ${run.historyFile}, log ${run.logFile}`;
     expect({ about, findings: run.findings }).toEqual({ about, findings: [] });

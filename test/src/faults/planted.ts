@@ -27,7 +27,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     service: "ingestor",
     file: "state/source-log.js",
     right: "await this.#write(position, part);",
-    wrong: "if (Math.random() > 0.02) await this.#write(position, part);",
+    wrong: "if (Math.random() > 0.1) await this.#write(position, part);",
     finds: ["lost", "running numbers"],
     run: { seed: 1, weathers: [{ forMs: 40_000, everyMs: 3000, most: 1 }], kinds: /upstream/ },
   },
