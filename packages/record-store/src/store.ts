@@ -50,6 +50,7 @@ export interface StoreFilter {
   readonly event: TimeRange;
   readonly ingested: TimeRange;
   readonly where: Expression | undefined;
+  /** Of each thing the version that `versions` gives first; a record without an id is a thing of its own. */
   readonly newestOnly: boolean;
 }
 
@@ -86,7 +87,7 @@ export interface SliceResult {
   readonly rows: readonly StoreRow[];
   /** How many records were looked at. */
   readonly scanned: number;
-  /** Where to go on; undefined: nothing follows. */
+  /** Where to go on, which is a place and not always a record that was given; undefined: nothing follows. */
   readonly next: Keyset | undefined;
 }
 
@@ -143,11 +144,21 @@ export interface RecordStore {
     slice: Slice,
     signal?: AbortSignal,
   ): Promise<SliceResult>;
-  /** The versions of one thing, the newest first. */
-  versions(source: string, id: string, limit: number, signal?: AbortSignal): Promise<readonly StoreRow[]>;
+  /**
+   * The versions of one thing, the newest first: by when they were written to Kafka, then by partition and offset. About `maxBytes` of
+   * them, but one at least; `more`: there are older ones.
+   */
+  versions(
+    source: string,
+    id: string,
+    limit: number,
+    maxBytes: number,
+    signal?: AbortSignal,
+  ): Promise<{ readonly rows: readonly StoreRow[]; readonly more: boolean }>;
   /**
    * The next step of a count: some of the counts (the same key may come in several steps), and where to go on. A step is bounded
-   * by the number of records looked at; where an index answers without looking at each record it may be the only one.
+   * by the number of records looked at; where an index answers without looking at each record it may be the only one, and `scanned` is 0.
+   * Records without an event time count where no bucket of event times is asked for.
    */
   count(
     filter: StoreFilter,

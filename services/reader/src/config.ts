@@ -3,7 +3,7 @@ import { serviceTlsFromEnv } from "@apispool/common/service-tls.js";
 import type { TlsFiles } from "@apispool/common/tls-files.js";
 import { type TelemetrySettings, telemetrySettingsFromEnv } from "@apispool/common/telemetry-settings.js";
 import { type KafkaSettings, kafkaSettingsFromEnv } from "@apispool/kafka-log/settings.js";
-import { type ForeignTopic, foreignTopicsFromEnv } from "./foreign-topics.js";
+import { type ForeignTopic, foreignTopicsFromEnv } from "@apispool/kafka-log/foreign-topics.js";
 
 /** Everything that the reader is told; durations in milliseconds, sizes in bytes. */
 export interface ReaderConfig {

@@ -17,7 +17,7 @@ import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js
 import { namesFor } from "@apispool/kafka-log/topics.js";
 import { Acknowledger } from "./acknowledger.js";
 import { Claims } from "./claims.js";
-import { Catalogue } from "./catalogue.js";
+import { Catalogue } from "@apispool/kafka-log/catalogue.js";
 import type { ReaderConfig } from "./config.js";
 import { DeadLetters } from "./dead-letters.js";
 import { Fetcher } from "./fetcher.js";
