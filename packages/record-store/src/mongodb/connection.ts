@@ -7,6 +7,8 @@ export interface MongoSettings {
   readonly url: string;
   /** The most that one step may take on the server, in milliseconds. */
   readonly stepMs?: number;
+  /** How long a server is looked for before it counts as away, in milliseconds. */
+  readonly connectMs?: number;
 }
 
 /** MongoDB's codes for a step that took longer than maxTimeMS. */
@@ -20,11 +22,11 @@ export class Connection {
   readonly #client: MongoClient;
   readonly #where: string;
 
-  constructor({ url, stepMs = 10_000 }: MongoSettings) {
+  constructor({ url, stepMs = 10_000, connectMs = 3000 }: MongoSettings) {
     this.#client = new MongoClient(url, {
       appName: "apispool",
-      serverSelectionTimeoutMS: 3000,
-      connectTimeoutMS: 3000,
+      serverSelectionTimeoutMS: connectMs,
+      connectTimeoutMS: connectMs,
       // A server that is frozen answers nothing: a socket is given up well after what a step may take.
       socketTimeoutMS: stepMs + 20_000,
       maxPoolSize: 10,
