@@ -17,5 +17,5 @@ storeContract(
       remove: () => Promise.resolve(rmSync(folder, { recursive: true, force: true })),
     });
   },
-  { rows: 300, questions: 200 },
+  process.env["APISPOOL_TEST_STORE"] === "1" ? { rows: 300, questions: 2000 } : { rows: 80, questions: 60 },
 );
