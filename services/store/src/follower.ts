@@ -91,7 +91,9 @@ export class Follower {
 
   /** Everything that Kafka had when it was last asked is in the store. */
   get isComplete(): boolean {
-    return this.#problem === "" && this.#progress.every(({ end, nextOffset }) => end !== undefined && nextOffset >= end);
+    return (
+      this.#problem === "" && this.#progress.every(({ end, nextOffset }) => end !== undefined && nextOffset >= end)
+    );
   }
 
   start(): void {
@@ -137,6 +139,8 @@ export class Follower {
     const either = AbortSignal.any([signal, ended.signal]);
     const pumps: Promise<void>[] = [];
     for (const leader of new Set(leaders)) {
+      // A partition without one is read as soon as it has one, and holds up no other.
+      if (leader < 0) continue;
       const own = progress.filter((_one, i) => leaders[i] === leader);
       pumps.push(
         this.#pump(own, Math.ceil(this.#options.fetchBytes / new Set(leaders).size), either, () => {
@@ -214,7 +218,7 @@ export class Follower {
       fetched.catch(() => undefined);
       return fetched;
     };
-    for (let next = fetch(); ; ) {
+    for (let next = fetch(); ;) {
       const fetched = await next;
       onRead();
       const gaps = this.#gaps(readings, fetched);
@@ -280,7 +284,8 @@ export class Follower {
         moved.set(progress, { nextOffset: record.offset + 1, newestMs: record.timestampMs });
         if (rows.length >= WRITE_ROWS || bytes >= WRITE_BYTES) await flush([]);
       }
-      if (nextOffset !== progress.nextOffset) moved.set(progress, { nextOffset, newestMs: records.at(-1)?.timestampMs });
+      if (nextOffset !== progress.nextOffset)
+        moved.set(progress, { nextOffset, newestMs: records.at(-1)?.timestampMs });
     }
     await flush(gaps);
   }

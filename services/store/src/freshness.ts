@@ -14,7 +14,8 @@ export function freshnessOf(progress: readonly Progress[], problem: string): Mes
     behind += missing;
     if (one.checkedMs !== undefined) checkedMs = Math.min(checkedMs ?? one.checkedMs, one.checkedMs);
     // Of a partition of which nothing is known all may be missing.
-    if (missing > 0 || one.end === undefined) completeUntilMs = Math.min(completeUntilMs ?? Infinity, one.newestMs ?? 0);
+    if (missing > 0 || one.end === undefined)
+      completeUntilMs = Math.min(completeUntilMs ?? Infinity, one.newestMs ?? 0);
   }
   return {
     behind: BigInt(behind),

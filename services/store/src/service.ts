@@ -23,7 +23,7 @@ const VERSIONS_BYTES = 8 * 1024 * 1024;
 const MOST_COUNTS = 10_000;
 /** The most records of one page. */
 const PAGE_RECORDS = 1000;
-/** How many are looked at for a count where the index alone does not answer; where it does, that many times as many. */
+/** How often a rebuild tells how far it is. */
 const PROGRESS_MS = 500;
 
 export interface RecordStoreOptions {
@@ -150,7 +150,7 @@ export function recordStore(options: RecordStoreOptions): Implementation<(typeof
         const sums = new Map<string, { readonly row: CountRow; count: number }>();
         let total = 0;
         let stopped: "scan" | "time" | undefined;
-        for (let from: Parameters<RecordStore["count"]>[2]; ; ) {
+        for (let from: Parameters<RecordStore["count"]>[2]; ;) {
           const { counts, next } = await budget.spend(async (scan) => store.count(filter, key, from, scan, signal));
           for (const row of counts) {
             total += row.count;
@@ -211,11 +211,11 @@ export function recordStore(options: RecordStoreOptions): Implementation<(typeof
     },
     async *rebuildStore(_request, { signal }) {
       const rebuilt = projector.rebuilt();
-      let isOver = false;
-      const over = rebuilt.finally(() => (isOver = true));
+      const state = { isOver: false };
+      const over = rebuilt.finally(() => (state.isOver = true));
       over.catch(() => undefined);
       let last = projector.rebuild;
-      while (!isOver) {
+      while (!state.isOver) {
         const now = projector.rebuild;
         if (now !== undefined) yield { progress: progressOf((last = now)) };
         await Promise.race([over, sleep(PROGRESS_MS, undefined, { signal })]);

@@ -79,7 +79,7 @@ export async function startStore(
   const life = live();
 
   async function live(): Promise<void> {
-    for (let first = true; !signal.aborted; ) {
+    for (let first = true; !signal.aborted;) {
       const why = projector.problem || (await problemOf(store, signal));
       if (signal.aborted) break;
       if (first && why === "") logger.info(`ready on port ${server.port}`);

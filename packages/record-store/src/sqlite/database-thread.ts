@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { type PackedRows, buffersOf } from "./packed-rows.js";
+import { buffersOf } from "./packed-rows.js";
 import type { Operation, Operations, Reply, Request, WorkerData } from "./worker-protocol.js";
 
 /** What a thread could not do; `code` is node:fs's, or SQLITE_ and the number of SQLite's result code. */
@@ -43,9 +43,7 @@ export class DatabaseThread {
     const call = (this.#calls += 1);
     const output = new Promise<unknown>((resolve, reject) => this.#waiting.set(call, { resolve, reject }));
     const request: Request = { call, operation, input };
-    const moved = input.flatMap((part) =>
-      typeof part === "object" && "numbers" in part ? buffersOf(part as PackedRows) : [],
-    );
+    const moved = input.flatMap((part) => (typeof part === "object" && "numbers" in part ? buffersOf(part) : []));
     worker.postMessage(request, moved);
     return (await output) as ReturnType<Operations[O]>;
   }

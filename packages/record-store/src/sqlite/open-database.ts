@@ -4,6 +4,8 @@ import { schema } from "./schema.js";
 
 /** How long a lock that another process holds is waited for, in milliseconds. */
 const BUSY_MS = 5000;
+/** Of the schema; 0 is a file that is being made. */
+const VERSION = 1;
 
 /**
  * Opens a generation for writing, and makes it where it is not there. Positions are in the transaction of their rows and Kafka has
@@ -17,7 +19,10 @@ export function openForWriting(file: string): DatabaseSync {
     PRAGMA cache_size = -32768;
     PRAGMA wal_autocheckpoint = 8192;
     PRAGMA journal_size_limit = 67108864;
-    ${schema}`);
+    BEGIN IMMEDIATE;
+    ${schema}
+    PRAGMA user_version = ${VERSION};
+    COMMIT;`);
   return db;
 }
 
@@ -26,5 +31,7 @@ export function openForReading(file: string): DatabaseSync {
   if (!existsSync(file)) throw Object.assign(new Error(`there is no ${file}`), { code: "ENOENT" });
   const db = new DatabaseSync(file, { timeout: BUSY_MS });
   db.exec("PRAGMA cache_size = -16384; PRAGMA query_only = 1;");
-  return db;
+  if (db.prepare("PRAGMA user_version").get()?.["user_version"] === VERSION) return db;
+  db.close();
+  throw Object.assign(new Error(`${file} is being made`), { code: "EAGAIN" });
 }

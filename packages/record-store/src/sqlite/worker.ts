@@ -132,7 +132,7 @@ parentPort?.on("message", ({ call, operation, input }: Request) => {
     // SQLite's own number says more than ERR_SQLITE_ERROR; its lowest byte is the kind of error.
     const known = errcode === undefined ? (code ?? "") : `SQLITE_${errcode & 0xff}`;
     const reply: Reply = { call, failure: { message: String(message), code: known } };
-    parentPort?.postMessage(reply);
+    parentPort?.postMessage(reply, []);
   }
 });
 
