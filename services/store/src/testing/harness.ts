@@ -21,7 +21,7 @@ import { namesFor, recordHeaders } from "@apispool/kafka-log/topics.js";
 import { RecordFields } from "@apispool/record-codec/record-fields.js";
 import type { RecordStore as Store, StoreRow } from "@apispool/record-store/store.js";
 import type { StoreConfig } from "../config.js";
-import { createStore } from "../open-store.js";
+import { createStore } from "@apispool/record-store/database.js";
 import { rowOf } from "../row.js";
 import { startStore } from "../store.js";
 
