@@ -10,17 +10,22 @@ import { Metrics } from "@apispool/common/metrics.js";
 import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
 import { startTelemetry } from "@apispool/common/telemetry.js";
 import { compacted, ensureTopics } from "@apispool/kafka-log/ensure-topics.js";
+import { ensurePartitions } from "@apispool/kafka-log/ensure-partitions.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { meteredLogReader } from "@apispool/kafka-log/metered-log-reader.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";
+import { createStore } from "@apispool/record-store/database.js";
+import { StoreEnds } from "@apispool/record-store/reading/store-ends.js";
+import { storeLogReader } from "@apispool/record-store/reading/store-log-reader.js";
 import { Acknowledger } from "./acknowledger.js";
 import { Claims } from "./claims.js";
-import { Catalogue } from "./catalogue.js";
+import { Catalogue } from "@apispool/kafka-log/catalogue.js";
 import type { ReaderConfig } from "./config.js";
 import { DeadLetters } from "./dead-letters.js";
 import { Fetcher } from "./fetcher.js";
+import { CLAIM_PARTITIONS } from "./flags.js";
 import { HandOvers } from "./hand-over.js";
 import { keepReadersAlive } from "./keep-alive.js";
 import { LagReport } from "./lag-report.js";
@@ -54,8 +59,12 @@ export async function startReader(
   const metrics = new Metrics();
   const counts = readerMetrics(metrics);
   const metered = (reader: LogReader): LogReader => meteredLogReader(reader, counts.kafka);
-  const log = metered(createLog(settings));
-  const tailLog = metered(createLog(settings));
+  const store = config.database && (await createStore(config.database, { readOnly: true }));
+  const ends = store && new StoreEnds(store, names, config.topics);
+  const reading = (kafka: LogReader): LogReader =>
+    store === undefined || ends === undefined ? kafka : storeLogReader(kafka, store, ends);
+  const log = reading(metered(createLog(settings)));
+  const tailLog = reading(metered(createLog(settings)));
   const probe = metered(createLogReader({ ...settings, retryForMs: 500 }));
   const catalogue = new Catalogue(log, names, config.topics, logger);
   const claims = new Claims(log, names, newProcessId());
@@ -119,9 +128,11 @@ export async function startReader(
   /** Without its topic nobody can see which process serves a reader. */
   async function enableClaims(): Promise<void> {
     try {
-      const topic = { topic: names.readers, partitions: 1, config: compacted };
-      await ensureTopics(createKafka(settings), settings.brokers, [topic], logger);
-      claims.enabled = true;
+      const kafka = createKafka(settings);
+      const topic = { topic: names.readers, partitions: CLAIM_PARTITIONS, config: compacted };
+      await ensureTopics(kafka, settings.brokers, [topic], logger);
+      // Older versions made it with one.
+      claims.enable(await ensurePartitions(kafka, settings.brokers, names.readers, CLAIM_PARTITIONS, logger));
     } catch (error) {
       if (!unguarded) logger.warn({ err: describeError(error) }, `no topic ${names.readers}: readers are not guarded`);
       unguarded = true;
@@ -171,7 +182,7 @@ export async function startReader(
       await Promise.race([fetcher.settled(), sleep(SETTLE_MS)]);
       await tail.close();
       await life;
-      await Promise.all([log.close(), tailLog.close(), probe.close(), telemetry.stop()]);
+      await Promise.all([log.close(), tailLog.close(), probe.close(), store?.close(), telemetry.stop()]);
     },
   };
 }
