@@ -224,9 +224,9 @@ export function storeContract(kind: string, makePlace: () => Promise<StorePlace>
     it("is found by a condition however large it is", async () => {
       const large = rowOf("large", 0, 0, { value: Buffer.from(JSON.stringify({ a: "x".repeat(3_000_000), b: 5 })) });
       await store.current.write([large], [positionOf("large", 0, 1)], []);
-      expect(
-        await allOf(store, { ...everything, sources: ["large"], where: parseWhere("b >= 5 and a > 'w'") }),
-      ).toEqual([large]);
+      const found = await allOf(store, { ...everything, sources: ["large"], where: parseWhere("b >= 5 and a > 'w'") });
+      // Jest compares buffers byte by byte, which takes it seconds.
+      expect(found.map(({ value }) => value?.equals(large.value ?? Buffer.alloc(0)))).toEqual([true]);
       expect(await allOf(store, { ...everything, sources: ["large"], where: parseWhere("b > 5") })).toEqual([]);
     });
   });
