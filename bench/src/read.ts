@@ -2,6 +2,7 @@ import { fillTopic } from "./fill.js";
 import { benchOptions } from "./options.js";
 import { JavaConsumer } from "./peers.js";
 import { type Measurement, type Parties, measurementsOf } from "./read/measurements.js";
+import { librdkafkaMissing } from "./read/other-clients.js";
 import { type Row, type Sample, readTable } from "./read/read-table.js";
 import { type Shape, describeShape, shapesOf } from "./read/shape.js";
 import type { Outcome } from "./outcome.js";
@@ -19,12 +20,14 @@ export async function benchRead(self: NodeJS.Process, args: readonly string[]): 
   const java = await JavaConsumer.prepare(kafkaHome, bed.env, say);
   const reader = await bed.startReader();
   const gateway = await bed.startGateway(reader);
-  const { STRIMZI_URL: strimzi, PIXY_URL: pixy } = self.env;
+  const { STRIMZI_URL: strimzi, PIXY_URL: pixy, LIBRDKAFKA_PYTHON: python } = self.env;
+  const noLibrdkafka = await librdkafkaMissing(python);
   const parties: Parties = {
     brokers,
     reader,
     gateway,
     java: typeof java === "string" ? undefined : java,
+    librdkafka: noLibrdkafka === undefined ? python : undefined,
     strimzi,
     pixy,
   };
@@ -32,7 +35,8 @@ export async function benchRead(self: NodeJS.Process, args: readonly string[]): 
     ...(typeof java === "string" ? [`Kafka's consumer-perf tool (${java})`] : []),
     ...(strimzi === undefined ? ["Strimzi Kafka Bridge (no STRIMZI_URL)"] : []),
     ...(pixy === undefined ? ["kafka-pixy (no PIXY_URL)"] : []),
-    "Confluent REST Proxy and librdkafka (neither on npm nor on Maven Central)",
+    ...(noLibrdkafka === undefined ? [] : [`librdkafka (${noLibrdkafka})`]),
+    "Confluent REST Proxy (not on Maven Central)",
   ];
   const results: (Shape & { rows: Row[] })[] = [];
   for (const shape of shapesOf(options.records, options.bytes, options.partitions)) {

@@ -138,8 +138,10 @@ export function soakPlots(soak: Soak): Readonly<Record<string, string>> {
         most,
       ),
     }));
-  const all = processesOf(soak);
-  const services = all.filter((name) => name !== "kafka");
+  const services = processesOf(soak).filter((name) => name !== "kafka");
+  // Last, so that each service has one colour in all of them.
+  const all = [...services, "kafka"];
+
   const plot = (title: string, drawn: ReturnType<typeof lines>): string =>
     linePlot({ title, x: "minutes", lines: drawn });
   return {

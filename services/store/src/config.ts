@@ -4,11 +4,7 @@ import { type TelemetrySettings, telemetrySettingsFromEnv } from "@apispool/comm
 import type { TlsFiles } from "@apispool/common/tls-files.js";
 import { type ForeignTopic, foreignTopicsFromEnv } from "@apispool/kafka-log/foreign-topics.js";
 import { type KafkaSettings, kafkaSettingsFromEnv } from "@apispool/kafka-log/settings.js";
-
-/** Where the records are kept beside Kafka. */
-export type Database =
-  | { readonly kind: "sqlite"; /** The folder of its files. */ readonly folder: string }
-  | { readonly kind: "mongodb"; readonly url: string };
+import { DEFAULT_FOLDER, type Database, databaseFromEnv } from "@apispool/record-store/database.js";
 
 /** Everything that the store is told; durations in milliseconds, sizes in bytes. */
 export interface StoreConfig {
@@ -34,8 +30,6 @@ export interface StoreConfig {
   readonly telemetry?: TelemetrySettings;
 }
 
-const DEFAULT_FOLDER = ".apispool/store";
-
 /** Reads the store's configuration; problems are collected by the environment's reader. */
 export function storeConfigFromEnv(env: EnvReader): StoreConfig {
   const [address = "127.0.0.1:50053"] = env.addresses("STORE_ADDRESS", ["127.0.0.1:50053"]);
@@ -44,7 +38,7 @@ export function storeConfigFromEnv(env: EnvReader): StoreConfig {
     address,
     serviceTls: serviceTlsFromEnv(env),
     kafka,
-    database: databaseFromEnv(env),
+    database: databaseFromEnv(env) ?? { kind: "sqlite", folder: DEFAULT_FOLDER },
     topics: foreignTopicsFromEnv(env, kafka.topicPrefix),
     fetchBytes: env.integer("STORE_FETCH_BYTES", { fallback: 2 * 1024 * 1024, min: 1024, max: 64 * 1024 * 1024 }),
     batchBytes: env.integer("BATCH_BYTES", { fallback: 256 * 1024, min: 1024, max: 3 * 1024 * 1024 }),
@@ -53,14 +47,4 @@ export function storeConfigFromEnv(env: EnvReader): StoreConfig {
     queries: env.integer("STORE_QUERIES", { fallback: 100, min: 1, max: 10_000 }),
     telemetry: telemetrySettingsFromEnv(env, "127.0.0.1:9467"),
   };
-}
-
-/** `sqlite`, `sqlite:FOLDER` or `mongodb://…`. */
-function databaseFromEnv(env: EnvReader): Database {
-  const text = env.string("STORE", "sqlite");
-  if (/^mongodb(\+srv)?:\/\/./.test(text)) return { kind: "mongodb", url: text };
-  const folder = /^sqlite(?::(.+))?$/.exec(text);
-  // It may have a password in it.
-  if (folder === null) env.problem("STORE", "it must be sqlite, sqlite:FOLDER or mongodb://…");
-  return { kind: "sqlite", folder: folder?.[1] ?? DEFAULT_FOLDER };
 }

@@ -5,7 +5,7 @@ import { writeRecord } from "@apispool/record-codec/plain-record.js";
 import { RecordFields } from "@apispool/record-codec/record-fields.js";
 import { WireWriter } from "@apispool/record-codec/wire-writer.js";
 import type { StoreRow } from "@apispool/record-store/store.js";
-import { recordOf } from "./row.js";
+import { recordOf } from "@apispool/record-store/reading/record-of.js";
 
 const fields = new RecordFields();
 

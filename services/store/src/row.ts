@@ -1,4 +1,4 @@
-import { StoredRecord } from "@apispool/kafka-log/stored-record.js";
+import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
 import { eventTimeMs } from "@apispool/record-codec/event-time.js";
 import { type RecordFields, base64, isJson, isText } from "@apispool/record-codec/record-fields.js";
 import { isSayable } from "@apispool/record-codec/timestamp-range.js";
@@ -36,23 +36,4 @@ function idOf({ bytes, keyFrom, keyLength }: StoredRecord, { idFrom, idLength }:
   return isUtf8
     ? bytes.toString("utf8", keyFrom, keyFrom + keyLength)
     : base64(part(bytes, keyFrom, keyLength)).toString("latin1");
-}
-
-/** The way back: the record as it lay in Kafka. */
-export function recordOf({ offset, ingestedMs, key, value, headers, headerCount }: StoreRow): StoredRecord {
-  const none = Buffer.alloc(0);
-  const bytes = Buffer.concat([key ?? none, value ?? none, headers]);
-  const valueFrom = key?.length ?? 0;
-  const headersFrom = valueFrom + (value?.length ?? 0);
-  return new StoredRecord(bytes, {
-    offset,
-    timestampMs: ingestedMs,
-    keyFrom: 0,
-    keyLength: key?.length ?? -1,
-    valueFrom,
-    valueLength: value?.length ?? -1,
-    headersFrom,
-    headerCount,
-    end: bytes.length,
-  });
 }

@@ -17,7 +17,7 @@ import { namesFor } from "@apispool/kafka-log/topics.js";
 import type { RecordStore, StoreRow } from "@apispool/record-store/store.js";
 import type { StoreConfig } from "./config.js";
 import { meteredStore } from "./metered-store.js";
-import { createStore } from "./open-store.js";
+import { createStore } from "@apispool/record-store/database.js";
 import { Projector } from "./projector.js";
 import { recordStore } from "./service.js";
 import { type StoreMetrics, storeMetrics } from "./store-metrics.js";

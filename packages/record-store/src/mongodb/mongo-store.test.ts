@@ -7,8 +7,8 @@ import { createMongoStore } from "./mongo-store.js";
 
 const program = await ferretdbProgram();
 const ferretdb = new Ferretdb(program ?? "");
-/** In full with APISPOOL_TEST_MONGO=1. */
-const isFull = process.env["APISPOOL_TEST_MONGO"] === "1";
+/** More of it with APISPOOL_TEST_STORE=1. */
+const isFull = process.env["APISPOOL_TEST_STORE"] === "1";
 let databases = 0;
 
 if (program === undefined) {
@@ -31,7 +31,7 @@ if (program === undefined) {
         remove: () => Promise.resolve(),
       };
     },
-    isFull ? { rows: 300, questions: 500 } : { rows: 80, questions: 40 },
+    isFull ? { rows: 300, questions: 500 } : { rows: 40, questions: 12 },
   );
 
   describe("a MongoDB that goes away", () => {

@@ -87,13 +87,13 @@ export function createMongoStore(settings: MongoSettings): RecordStore {
     count: (filter, key, after, scan, signal) =>
       step((from, options) => count(from, filter, key, after, scan, options), signal),
     sizes: (signal) =>
-      step(async ({ records, positions }, options) => {
-        const sources = [...new Set((await positions.find({}, options).toArray()).map(({ source }) => source))].sort();
+      step(async ({ records }, options) => {
+        const sources = (await records.distinct("source", {}, options)).sort();
         const sizes = sources.map(async (source) => ({
           source,
           records: await records.countDocuments({ source }, options),
         }));
-        return (await Promise.all(sizes)).filter((size) => size.records > 0);
+        return Promise.all(sizes);
       }, signal),
     read: (source, partition, fromOffset, maxBytes, signal) =>
       step((from, options) => read(from, source, partition, fromOffset, maxBytes, options), signal),

@@ -9,6 +9,7 @@ import type {
   StoreFilter,
   StoreGap,
   StoreOrder,
+  StorePosition,
   StoreRow,
 } from "../store.js";
 import { evaluate } from "../where/evaluate.js";
@@ -16,6 +17,7 @@ import { type Conditions, MATCHES, conditionsOf } from "./conditions.js";
 import { type KeyRange, compareKeys, keyRange } from "./key-range.js";
 import { sizeOf } from "./packed-rows.js";
 import { orders } from "./schema.js";
+import { positionsIn } from "./writer.js";
 
 /** So many records in the range of the time that is not ordered by are sorted rather than looked for. */
 const MOST_SORTED = 20_000;
@@ -173,6 +175,10 @@ export class Searcher {
       { ...place, last },
     );
     return { rows, gaps: gaps.map((gap) => ({ ...gap, source, partition })) as unknown as StoreGap[] };
+  }
+
+  positions(): StorePosition[] {
+    return positionsIn(this.#db);
   }
 
   close(): void {

@@ -7,9 +7,10 @@ import type { Operation, Operations, Target } from "./worker-protocol.js";
 
 /**
  * All records in one SQLite file of a folder, by Node's own node:sqlite. One thread writes; one looks things up, which takes
- * moments; one does what may take longer, step by step.
+ * moments; one does what may take longer, step by step. With `readOnly`, which a second process takes, nothing is opened for writing; what
+ * would write is refused.
  */
-export function createSqliteStore(folder: string): RecordStore {
+export function createSqliteStore(folder: string, { readOnly = false } = {}): RecordStore {
   const writer = new DatabaseThread({ folder, role: "writer" });
   const quick = new DatabaseThread({ folder, role: "reader" });
   const steps = new DatabaseThread({ folder, role: "reader" });
@@ -39,7 +40,7 @@ export function createSqliteStore(folder: string): RecordStore {
     let known: number | undefined;
     return {
       async positions() {
-        const { generation, positions } = await ask(writer, "positions", [target]);
+        const { generation, positions } = await ask(readOnly ? quick : writer, "positions", [target]);
         known = generation;
         return positions;
       },

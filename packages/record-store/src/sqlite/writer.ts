@@ -64,13 +64,7 @@ export class Writer {
   }
 
   positions(): StorePosition[] {
-    const rows = this.#db
-      .prepare(
-        `SELECT name AS source, topic_id AS topicId, partition, next_offset AS nextOffset FROM position JOIN source USING (sid)
-         WHERE name IS NOT NULL ORDER BY name, partition`,
-      )
-      .all();
-    return rows.map((row) => ({ ...row })) as unknown as StorePosition[];
+    return positionsIn(this.#db);
   }
 
   /** The source is unknown at once; its records are removed little by little. */
@@ -125,4 +119,14 @@ export class Writer {
       throw error;
     }
   }
+}
+
+export function positionsIn(db: DatabaseSync): StorePosition[] {
+  const rows = db
+    .prepare(
+      `SELECT name AS source, topic_id AS topicId, partition, next_offset AS nextOffset FROM position JOIN source USING (sid)
+       WHERE name IS NOT NULL ORDER BY name, partition`,
+    )
+    .all();
+  return rows.map((row) => ({ ...row })) as unknown as StorePosition[];
 }

@@ -101,9 +101,9 @@ export const anyOrder: fc.Arbitrary<StoreOrder> = fc.record({
 });
 
 export const anySlice: fc.Arbitrary<Slice> = fc.record({
-  scan: fc.constantFrom(3, 7, 20, 1000),
-  limit: fc.constantFrom(1, 2, 5, 100),
-  maxBytes: fc.constantFrom(1, 500, 1_000_000),
+  scan: fc.constantFrom(5, 20, 1000),
+  limit: fc.constantFrom(2, 5, 100),
+  maxBytes: fc.constantFrom(300, 1_000_000),
 });
 
 export const anyCountKey: fc.Arbitrary<CountKey> = fc.record({

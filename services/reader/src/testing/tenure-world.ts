@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import { reasonOf } from "@apispool/common/errors.js";
 import { ConnectError } from "@connectrpc/connect";
@@ -125,15 +126,16 @@ class World {
     );
   }
 
-  /** Whatever decides how it goes on. */
+  /** Whatever decides how it goes on, in short. */
   key(): string {
-    return JSON.stringify([
+    const state = JSON.stringify([
       this.now,
       this.#freezes,
       this.#kills,
       [...this.#group].toSorted(([a], [b]) => a - b).map(([partition, { metadata }]) => [partition, metadata]),
       this.players.map(({ seen, dead }) => [seen, dead]),
     ]);
+    return createHash("sha1").update(state).digest("base64url");
   }
 
   #passTo(at: number): void {

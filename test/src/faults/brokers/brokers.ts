@@ -72,6 +72,7 @@ export class Brokers implements AsyncDisposable {
     const brokerPorts = await Promise.all(ids.map(async () => freePort()));
     const controllerPorts = await Promise.all(ids.map(async () => freePort()));
     const paths = new Map<string, Path[]>();
+    const disks: Disk[] = [];
     for (const client of clients) {
       const own: Path[] = [];
       for (const id of ids) own.push(await openPath(ways, `${client} → kafka-${id}`));
@@ -81,6 +82,7 @@ export class Brokers implements AsyncDisposable {
       const name = `kafka-${id}`;
       const folder = join(dir, name);
       const disk = await makeDisk(join(folder, "data"));
+      disks.push(disk);
       const listeners = [...paths].map(([client, own]) => ({
         name: client.toUpperCase(),
         protocol: "PLAINTEXT" as const,
@@ -124,10 +126,15 @@ export class Brokers implements AsyncDisposable {
         untilReady(running, async () => kafkaAnswers(address), { timeoutMs: 120_000, maxDeaths: 100 });
       return { name, process: running, disk, address, ready };
     };
-    const all = await Promise.all(ids.map(startOne));
-    const brokers = new Brokers(all, paths);
-    await brokers.ready();
-    return brokers;
+    try {
+      const brokers = new Brokers(await Promise.all(ids.map(startOne)), paths);
+      await brokers.ready();
+      return brokers;
+    } catch (error) {
+      await supervisor.stop();
+      await disposeOf(paths, disks);
+      throw error;
+    }
   }
 
   /** `host:port,…` with nothing between. */
@@ -157,8 +164,10 @@ export class Brokers implements AsyncDisposable {
 
   /** What is beside the processes, which are the supervisor's to stop first. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { proxy } of [...this.#paths.values()].flat()) await proxy[Symbol.asyncDispose]();
-    for (const { disk } of this.all) await disk[Symbol.asyncDispose]();
+    await disposeOf(
+      this.#paths,
+      this.all.map(({ disk }) => disk),
+    );
   }
 
   #of(client: string): readonly Path[] {
@@ -166,6 +175,11 @@ export class Brokers implements AsyncDisposable {
     if (own === undefined) throw new Error(`there is no way to the brokers for ${client}`);
     return own;
   }
+}
+
+async function disposeOf(paths: ReadonlyMap<string, readonly Path[]>, disks: readonly Disk[]): Promise<void> {
+  for (const { proxy } of [...paths.values()].flat()) await proxy[Symbol.asyncDispose]();
+  for (const disk of disks) await disk[Symbol.asyncDispose]();
 }
 
 async function openPath(ways: Ways, name: string): Promise<Path> {

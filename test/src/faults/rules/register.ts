@@ -110,5 +110,5 @@ function after({ done, seen }: Config, value: Value, op?: number): Config {
 
 function keyOf({ value, done, seen }: Config): string {
   const reads = [...seen].map(([op, values]) => `${op}:${[...values].sort().join("+")}`).sort();
-  return `${value}|${[...done].sort().join(",")}|${reads.join(",")}`;
+  return `${value}|${[...done].sort((a, b) => a - b).join(",")}|${reads.join(",")}`;
 }
