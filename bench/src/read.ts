@@ -4,15 +4,14 @@ import { JavaConsumer } from "./peers.js";
 import { type Measurement, type Parties, measurementsOf } from "./read/measurements.js";
 import { type Row, type Sample, readTable } from "./read/read-table.js";
 import { type Shape, describeShape, shapesOf } from "./read/shape.js";
-import { writeResults } from "./results.js";
+import type { Outcome } from "./outcome.js";
+import { missed } from "./report/goal.js";
+import { type ReadFigures, readGoals } from "./report/read-report.js";
 import { TestBed, kafkaHome } from "./test-bed.js";
 import type { Usage } from "./usage.js";
 
-/** What each service may have, in MB, however many records are read. */
-const MOST_MEMORY = 200;
-
-/** Reading full topics to their end: Apispool's ways beside Kafka's own clients. Gives what is wrong; nothing when all is well. */
-export async function benchRead(self: NodeJS.Process, args: readonly string[]): Promise<string[]> {
+/** Reading full topics to their end: Apispool's ways beside Kafka's own clients. */
+export async function benchRead(self: NodeJS.Process, args: readonly string[]): Promise<Outcome<ReadFigures>> {
   const options = benchOptions(args);
   const say = (text: string): void => console.log(`bench    │ ${text}`);
   await using bed = await TestBed.start(self, options.profile, options.kafkaPort);
@@ -35,21 +34,19 @@ export async function benchRead(self: NodeJS.Process, args: readonly string[]): 
     ...(pixy === undefined ? ["kafka-pixy (no PIXY_URL)"] : []),
     "Confluent REST Proxy and librdkafka (neither on npm nor on Maven Central)",
   ];
-  const problems: string[] = [];
-  const results: object[] = [];
+  const results: (Shape & { rows: Row[] })[] = [];
   for (const shape of shapesOf(options.records, options.bytes, options.partitions)) {
     say(`writing ${describeShape(shape)} …`);
     await fillTopic({ brokers: brokers.split(","), ...shape });
     const all = measurementsOf(shape, parties);
     const wanted = all.filter(({ key }) => options.only.length === 0 || options.only.includes(key));
     const rows = await measureAll(shape, wanted, options.rounds, bed, say);
-    problems.push(...tooMuchMemory(rows));
     results.push({ ...shape, rows });
     console.log(`\n${describeShape(shape)}:\n\n${readTable(rows, shape.bytes)}\n`);
   }
   console.log(`Not measured: ${notMeasured.join("; ")}.`);
-  say(`all figures are in ${await writeResults("read", { options, results, notMeasured, problems })}`);
-  return problems;
+  const figures = { options, results, notMeasured };
+  return { figures, problems: missed(readGoals(figures)) };
 }
 
 async function measureAll(
@@ -88,12 +85,4 @@ async function measure({ name, read, ours, records }: Measurement, reader: strin
     cpu: of(({ cpu }, process) => cpu - (before[process]?.cpu ?? 0)),
     memory: { ...of(({ peakMemory }) => peakMemory), ...(memory === undefined ? {} : { itself: memory }) },
   };
-}
-
-/** The most that a service had when it had given its records as NDJSON. */
-function tooMuchMemory(rows: readonly Row[]): string[] {
-  const last = rows.find(({ key }) => key === "ndjson")?.rounds.at(-1);
-  return Object.entries(last?.memory ?? {})
-    .filter(([, peak]) => peak >= MOST_MEMORY)
-    .map(([process, peak]) => `the ${process} took ${peak.toFixed(0)} MB of memory; ${MOST_MEMORY} are allowed`);
 }

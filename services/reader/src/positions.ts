@@ -3,11 +3,13 @@ import { rpcError } from "@apispool/common/errors.js";
 import type { CommittedOffset, LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Names } from "@apispool/kafka-log/topics.js";
 import type { Catalogue, SourcePartition } from "@apispool/kafka-log/catalogue.js";
+import { TRUST_MS } from "./claim-times.js";
 import type { Claims, Holder } from "./claims.js";
 import type { CursorPlace } from "./cursor.js";
 import { type Gap, recreatedGap } from "./gap.js";
 import { KeyedLock } from "@apispool/common/keyed-lock.js";
 import { type Place, keyOf } from "./place.js";
+import { movedError } from "./tenure.js";
 
 /** Where a reader begins that has no position yet. */
 export type Start = "earliest" | "latest" | { readonly timestampMs: number };
@@ -23,8 +25,6 @@ export interface Standing {
   readonly lastActivityMs: number | undefined;
   /** The process that serves it; undefined where that is not known. */
   readonly holder: Holder | undefined;
-  /** Nobody served it until now: this process has just claimed it. */
-  readonly claimed: boolean;
 }
 
 /**
@@ -66,20 +66,19 @@ export class Positions {
   /**
    * Where a reader stands in everything that there is. A reader that has no position anywhere gets one by `start` and
    * exists from then on; a partition that came to be after the reader is read from its beginning. A reader that another
-   * process serves is left as it is.
+   * process may serve is left as it is.
    */
   async open(reader: string, start: Start, signal?: AbortSignal): Promise<Standing> {
     return await this.#whileFresh(reader, async (sendBy) => {
       const standing = await this.find(reader, signal);
-      if (standing.holder !== undefined && !this.#claims.isOwn(standing.holder)) return standing;
+      if (this.#claims.enabled && !this.#claims.isOwn(standing.holder)) return standing;
       const known = new Set(standing.places.map(keyOf));
       const missing = (await this.#catalogue.partitions(1000)).filter((partition) => !known.has(keyOf(partition)));
-      const claim = standing.holder === undefined ? this.#claims.own("at once") : [];
-      if (missing.length === 0 && claim.length === 0) return standing;
+      if (missing.length === 0) return standing;
       const begun = await this.#begin(missing, standing.isNew ? start : "earliest", signal);
-      const offsets = [...begun.map(toCommit), ...claim];
-      if (!(await this.#log.commit(this.#names.readerGroup(reader), offsets, signal, sendBy))) return undefined;
-      return { ...standing, places: [...standing.places, ...begun], claimed: claim.length > 0 };
+      const group = this.#names.readerGroup(reader);
+      if (!(await this.#log.commit(group, begun.map(toCommit), signal, sendBy))) return undefined;
+      return { ...standing, places: [...standing.places, ...begun] };
     });
   }
 
@@ -103,7 +102,7 @@ export class Positions {
       } else places.push({ ...partition, offset: found.offset });
     }
     const holder = this.#claims.holderIn(committed);
-    return { places, gaps, isNew: places.length === 0, lastActivityMs, holder, claimed: false };
+    return { places, gaps, isNew: places.length === 0, lastActivityMs, holder };
   }
 
   /** Moves a reader forward. What is behind its position already is left; tells whether anything moved, and where it stands. */
@@ -147,22 +146,32 @@ export class Positions {
     );
   }
 
-  /** Forgets a reader; false when there was none. */
-  async forget(reader: string, signal?: AbortSignal): Promise<boolean> {
-    return await this.#commits.run([reader], async () =>
-      this.#log.deleteGroup(this.#names.readerGroup(reader), signal),
-    );
+  /**
+   * Forgets a reader, and who serves it; false when there was none. Rejects with UNAVAILABLE / READER_MOVED where `sendBy`
+   * (performance.now()) is over: it would be forgotten under somebody else.
+   */
+  async forget(reader: string, sendBy: number, signal?: AbortSignal): Promise<boolean> {
+    return await this.#commits.run([reader], async () => {
+      if (performance.now() > sendBy) throw movedError(reader);
+      return await this.#log.deleteGroup(this.#names.readerGroup(reader), signal);
+    });
   }
 
   /** Commits a reader's position again as it is, so that Kafka does not take it for abandoned (KIP-211). */
   async renew(reader: string): Promise<void> {
     const since = Date.now() - RENEW_AFTER_MS;
     await this.#whileFresh(reader, async (sendBy) => {
+      const trusted = performance.now() + TRUST_MS;
       const group = this.#names.readerGroup(reader);
       const asked = [...(await this.#catalogue.partitions(1000)), ...this.#claims.places];
-      // What moves is left alone: it needs no renewal, and it may be moved by another process just now.
-      const still = (await this.#log.committed(group, asked)).filter((offset) => (noteOf(offset).at ?? 0) < since);
-      return (await this.#log.commit(group, still, undefined, sendBy)) ? true : undefined;
+      // What moves is left alone: it needs no renewal, and it may be moved by another process just now. So is another one's
+      // claim: who writes that again can take the reader from whoever has claimed it meanwhile.
+      const still = (await this.#log.committed(group, asked)).filter((offset) =>
+        this.#claims.isHolders(offset)
+          ? this.#claims.isOwn(this.#claims.holderIn([offset]))
+          : (noteOf(offset).at ?? 0) < since,
+      );
+      return (await this.#log.commit(group, still, undefined, Math.min(sendBy, trusted))) ? true : undefined;
     });
   }
 

@@ -10,6 +10,7 @@ import { Metrics } from "@apispool/common/metrics.js";
 import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
 import { startTelemetry } from "@apispool/common/telemetry.js";
 import { compacted, ensureTopics } from "@apispool/kafka-log/ensure-topics.js";
+import { ensurePartitions } from "@apispool/kafka-log/ensure-partitions.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { meteredLogReader } from "@apispool/kafka-log/metered-log-reader.js";
@@ -21,6 +22,7 @@ import { Catalogue } from "@apispool/kafka-log/catalogue.js";
 import type { ReaderConfig } from "./config.js";
 import { DeadLetters } from "./dead-letters.js";
 import { Fetcher } from "./fetcher.js";
+import { CLAIM_PARTITIONS } from "./flags.js";
 import { HandOvers } from "./hand-over.js";
 import { keepReadersAlive } from "./keep-alive.js";
 import { LagReport } from "./lag-report.js";
@@ -119,9 +121,11 @@ export async function startReader(
   /** Without its topic nobody can see which process serves a reader. */
   async function enableClaims(): Promise<void> {
     try {
-      const topic = { topic: names.readers, partitions: 1, config: compacted };
-      await ensureTopics(createKafka(settings), settings.brokers, [topic], logger);
-      claims.enabled = true;
+      const kafka = createKafka(settings);
+      const topic = { topic: names.readers, partitions: CLAIM_PARTITIONS, config: compacted };
+      await ensureTopics(kafka, settings.brokers, [topic], logger);
+      // Older versions made it with one.
+      claims.enable(await ensurePartitions(kafka, settings.brokers, names.readers, CLAIM_PARTITIONS, logger));
     } catch (error) {
       if (!unguarded) logger.warn({ err: describeError(error) }, `no topic ${names.readers}: readers are not guarded`);
       unguarded = true;

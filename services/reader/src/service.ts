@@ -88,10 +88,12 @@ export function dataReader(options: DataReaderOptions): Implementation<(typeof D
       const reader = readerName(request.reader);
       const session = await sessions.hold(reader, { requestId, follow: false }, busyWaitMs, signal);
       try {
+        // Before it is claimed: that alone would make it one.
+        if ((await positions.find(reader, signal)).isNew) throw unknownReader(reader);
         const entry = { session, follow: false, busyWaitMs, signal };
         const { standing, tenure } = await tenures.enter(reader, entry, async () => positions.find(reader, signal));
         await tenure.sure();
-        if (standing.isNew || !(await positions.forget(reader, signal))) throw unknownReader(reader);
+        if (standing.isNew || !(await positions.forget(reader, tenure.sendBy, signal))) throw unknownReader(reader);
         return {};
       } finally {
         session.release();

@@ -1,7 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { Code } from "@connectrpc/connect";
 import { rpcError } from "@apispool/common/errors.js";
+import { TRUST_MS, WAIT_MS } from "./claim-times.js";
 import type { Claims } from "./claims.js";
+import type { Clock } from "./clock.js";
 import { type Place, keyOf } from "./place.js";
 import type { Standing } from "./positions.js";
 import type { ProcessId } from "./process-id.js";
@@ -15,14 +16,11 @@ import type { Session } from "./sessions.js";
  * acknowledged yet looks often enough to see a claim in time, and then writes its own again: the other one is told that the
  * reader is busy. Only durations are measured, each by one process's own clock.
  *
- * Where nobody is, or certainly nobody alive, the claim counts at once, and says so: two that make such a claim in the same
- * few milliseconds may both go on, and the one that was overwritten ceases as soon as it looks.
+ * Where nobody is, or certainly nobody alive, there is no wait: who finds that raises a flag, looks for those of others, and
+ * claims the reader only if it has seen none (`flags.ts`); of several, one at most sees none. Whoever has seen one goes the way
+ * with the wait. What is claimed at once on a look is sent within TRUST_MS of it, so that one of those who wait sees it.
  */
 
-/** How long a claim has to stand before the reader is taken from a process that may be alive, in milliseconds. */
-export const WAIT_MS = 1000;
-/** How long after looking a holder may deliver, and answer a claim, in milliseconds. */
-const TRUST_MS = 800;
 const CHECK_MS = 300;
 /** How long somebody else's claim is left alone so that it may come to stand, in milliseconds. */
 const YIELD_MS = WAIT_MS + 100;
@@ -42,6 +40,7 @@ export interface Entry {
 
 /** Takes readers for this process, over from others where that has to be. */
 export class Tenures {
+  readonly clock: Clock;
   readonly #claims: Claims;
   /** Claims that have not stood long enough yet, by reader: from when on they count (performance.now()). */
   readonly #notBefore = new Map<string, number>();
@@ -51,6 +50,7 @@ export class Tenures {
 
   constructor(claims: Claims) {
     this.#claims = claims;
+    this.clock = claims.clock;
   }
 
   get claims(): Claims {
@@ -61,34 +61,29 @@ export class Tenures {
    * Makes this process the one that serves the reader, whose session is held already. `open` tells where the reader stands; it
    * is asked again after every wait. Rejects with ABORTED / READER_BUSY when another process has records of it under way.
    */
-  async enter<S extends Pick<Standing, "holder" | "claimed">>(
+  async enter<S extends Pick<Standing, "holder">>(
     reader: string,
     entry: Entry,
     open: () => Promise<S>,
   ): Promise<{ readonly standing: S; readonly tenure: Tenure }> {
     const { busyWaitMs, signal } = entry;
-    const until = performance.now() + busyWaitMs;
+    const until = this.clock.now() + busyWaitMs;
     // Who takes this reader from us at this very moment is waiting for its turn, and gets it.
-    let mayClaim = performance.now() - (this.#heldAt.get(reader) ?? Number.NEGATIVE_INFINITY) > WAIT_MS;
+    let mayClaim = this.clock.now() - (this.#heldAt.get(reader) ?? Number.NEGATIVE_INFINITY) > WAIT_MS;
     for (let tries = 0; ;) {
       await this.#outwait(reader, signal);
-      const askedAt = performance.now();
+      const askedAt = this.clock.now();
       const standing = await open();
-      const { holder, claimed } = standing;
-      // Two may have found nobody there at the same time: whose claim stands is seen by looking again.
-      if (claimed) continue;
-      if (holder === undefined || this.#claims.isOwn(holder)) {
+      const { holder } = standing;
+      if (!this.#claims.enabled || this.#claims.isOwn(holder)) {
         return { standing, tenure: new Tenure(reader, this, entry, askedAt) };
       }
-      if (this.#claims.isDead(holder)) {
-        await this.#claims.write(reader, "at once", signal);
-        continue;
-      }
-      if (tries > 0 && performance.now() > until) throw busyElsewhere(reader, holder);
+      if (this.#claims.isFree(holder) && (await this.#claims.takeFree(reader, signal))) continue;
+      if (tries > 0 && this.clock.now() > until) throw busyElsewhere(reader, holder);
       if (mayClaim) {
         tries += 1;
         await this.#claim(reader);
-      } else await sleep(YIELD_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+      } else await this.#pause(YIELD_MS, signal);
       mayClaim = !mayClaim;
     }
   }
@@ -97,7 +92,7 @@ export class Tenures {
   held(reader: string, at: number): void {
     this.#heldAt.set(reader, at);
     if (this.#heldAt.size < MOST_REMEMBERED) return;
-    for (const [name, time] of this.#heldAt) if (performance.now() - time > WAIT_MS) this.#heldAt.delete(name);
+    for (const [name, time] of this.#heldAt) if (this.clock.now() - time > WAIT_MS) this.#heldAt.delete(name);
   }
 
   /** Not to be broken off: whether it was written, and when, must not be in doubt. */
@@ -105,14 +100,19 @@ export class Tenures {
     try {
       await this.#claims.write(reader, "after a wait");
     } finally {
-      this.#notBefore.set(reader, performance.now() + WAIT_MS);
+      this.#notBefore.set(reader, this.clock.now() + WAIT_MS);
     }
   }
 
   async #outwait(reader: string, signal: AbortSignal): Promise<void> {
-    const left = (this.#notBefore.get(reader) ?? 0) - performance.now();
-    if (left > 0) await sleep(left, undefined, { signal }).catch(() => signal.throwIfAborted());
+    const left = (this.#notBefore.get(reader) ?? 0) - this.clock.now();
+    if (left > 0) await this.#pause(left, signal);
     this.#notBefore.delete(reader);
+  }
+
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    await this.clock.pause(ms, signal);
+    signal.throwIfAborted();
   }
 }
 
@@ -145,7 +145,8 @@ export class Tenure {
   /** Resolves if the reader is still this process's; rejects with UNAVAILABLE / READER_MOVED if it is another's. */
   async sure(): Promise<void> {
     this.#lost.signal.throwIfAborted();
-    if (this.#tenures.claims.enabled && performance.now() - this.#checkedAt > TRUST_MS) await this.#check(this.signal);
+    if (this.#tenures.claims.enabled && this.#tenures.clock.now() - this.#checkedAt > TRUST_MS)
+      await this.#check(this.signal);
     this.#lost.signal.throwIfAborted();
   }
 
@@ -172,7 +173,7 @@ export class Tenure {
     while (!stop.aborted && this.#isUnderWay()) {
       const tails = Math.max(0, this.#tenures.tails - MOST_TAILS);
       const pauseMs = Math.max(CHECK_MS, follow ? tails * MS_PER_TAIL : 0);
-      await sleep(pauseMs, undefined, { signal: stop, ref: false }).catch(() => undefined);
+      await this.#tenures.clock.pause(pauseMs, stop, true);
       if (stop.aborted || !this.#isUnderWay()) break;
       // While Kafka is away nobody can take the reader.
       await this.#check(stop).catch(() => undefined);
@@ -182,25 +183,24 @@ export class Tenure {
   }
 
   async #check(signal: AbortSignal): Promise<void> {
-    const { claims } = this.#tenures;
-    const begun = performance.now();
+    const { claims, clock } = this.#tenures;
+    const begun = clock.now();
     const { holder, places } = await claims.look(this.#reader, [...this.#underWay.values()], signal);
     // It may have been acknowledged by way of another process.
     this.#entry.session.acknowledged(places);
-    if (holder !== undefined && claims.isOwn(holder)) {
+    if (claims.isOwn(holder)) {
       this.#isOurs(begun);
       return;
     }
-    if (holder === undefined) {
-      // This fetch is older than the topic of the claims, or Kafka has forgotten the claim: nobody else has it.
-      await claims.write(this.#reader, "at once", signal);
+    // This fetch is older than the topic of the claims, or Kafka has forgotten the claim: nobody else has it, unless just now.
+    if (holder === undefined && (await claims.takeFree(this.#reader, signal))) {
       this.#isOurs(begun);
       return;
     }
     // Somebody wants it. In time, it is told that it is in use; too late, it has it.
-    if (holder.claims === "after a wait" && this.#isUnderWay()) {
+    if (holder?.claims === "after a wait" && this.#isUnderWay()) {
       const written = await claims.write(this.#reader, "after a wait", signal, this.sendBy);
-      if (written && performance.now() < this.sendBy) {
+      if (written && clock.now() < this.sendBy) {
         this.#isOurs(begun);
         return;
       }
@@ -218,12 +218,12 @@ function shown(holder: ProcessId | undefined): string {
   return holder === undefined ? "another reader process" : `another reader process (${holder.host}, pid ${holder.pid})`;
 }
 
-function busyElsewhere(reader: string, holder: ProcessId): Error {
+function busyElsewhere(reader: string, holder: ProcessId | undefined): Error {
   return rpcError(
     Code.Aborted,
     "READER_BUSY",
     `the reader "${reader}" is held by ${shown(holder)}; try again, or use another reader name`,
-    { retryAfterMs: 1000, metadata: { reader, heldBy: holder.host } },
+    { retryAfterMs: 1000, metadata: { reader, heldBy: holder?.host ?? "" } },
   );
 }
 

@@ -8,7 +8,9 @@ export async function createStore(database: Database): Promise<RecordStore> {
       const { createSqliteStore } = await import("@apispool/record-store/sqlite/sqlite-store.js");
       return createSqliteStore(database.folder);
     }
-    case "mongodb":
-      throw new Error("STORE: mongodb is not there yet");
+    case "mongodb": {
+      const { createMongoStore } = await import("@apispool/record-store/mongodb/mongo-store.js");
+      return createMongoStore({ url: database.url });
+    }
   }
 }

@@ -35,26 +35,32 @@ export function createSqliteStore(folder: string): RecordStore {
   }
 
   function projection(target: Target): Projection {
+    // What was read of the positions of one generation says nothing of another: a write that follows goes to that one or nowhere.
+    let known: number | undefined;
     return {
-      positions: () => ask(writer, "positions", [target]),
-      write: (rows, positions, gaps) => ask(writer, "write", [target, packRows(rows), positions, gaps]),
+      async positions() {
+        const { generation, positions } = await ask(writer, "positions", [target]);
+        known = generation;
+        return positions;
+      },
+      write: (rows, positions, gaps) => ask(writer, "write", [target, known, packRows(rows), positions, gaps]),
       forget: (source) => ask(writer, "forget", [target, source]),
     };
   }
 
-  const current = projection("current");
-  const building = projection("building");
   return {
     kind: "sqlite",
-    current,
+    get current() {
+      return projection("current");
+    },
     open: (signal) => ask(writer, "open", [], signal),
     ping: (signal) => ask(quick, "ping", [], signal),
     async building() {
-      return (await ask(writer, "isBuilding", [])) ? building : undefined;
+      return (await ask(writer, "isBuilding", [])) ? projection("building") : undefined;
     },
     async beginRebuild() {
       await ask(writer, "beginRebuild", []);
-      return building;
+      return projection("building");
     },
     finishRebuild: () => ask(writer, "finishRebuild", []),
     async query(

@@ -7,8 +7,15 @@ export type Target = "current" | "building";
 /** What a thread does: the one that writes the first of them, those that read the others. */
 export interface Operations {
   open(): void;
-  positions(target: Target): readonly StorePosition[];
-  write(target: Target, rows: PackedRows, positions: readonly StorePosition[], gaps: readonly StoreGap[]): void;
+  positions(target: Target): { readonly generation: number; readonly positions: readonly StorePosition[] };
+  write(
+    target: Target,
+    /** Whose positions were read; undefined: none were. */
+    generation: number | undefined,
+    rows: PackedRows,
+    positions: readonly StorePosition[],
+    gaps: readonly StoreGap[],
+  ): void;
   forget(target: Target, source: string): void;
   isBuilding(): boolean;
   beginRebuild(): void;

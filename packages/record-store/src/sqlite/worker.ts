@@ -21,7 +21,7 @@ type Part<K extends keyof Operations> = Pick<Operations, K>;
 /** The writers of the generations that there are now. */
 const writers = new Map<number, Writer>();
 
-function writerOf(target: Target): Writer {
+function writerOf(target: Target, expected?: number): Writer {
   const generations = readGenerations(folder);
   for (const [generation, writer] of writers) {
     if (generation === generations.current || generation === generations.building) continue;
@@ -30,6 +30,10 @@ function writerOf(target: Target): Writer {
   }
   const generation = generations[target];
   if (generation === undefined) throw Object.assign(new Error("no rebuild is under way"), { code: "ENOENT" });
+  if (expected !== undefined && expected !== generation) {
+    const why = "the store has been built again meanwhile; its positions have to be read again";
+    throw Object.assign(new Error(why), { code: "ESTALE" });
+  }
   let writer = writers.get(generation);
   if (writer === undefined) {
     writer = new Writer(openForWriting(fileOf(folder, generation)));
@@ -70,8 +74,12 @@ const writing: Part<"open" | "positions" | "write" | "forget" | "isBuilding" | "
     writerOf("current");
     sweep();
   },
-  positions: (target) => writerOf(target).positions(),
-  write: (target, rows, positions, gaps) => writerOf(target).write(unpackRows(rows), positions, gaps),
+  positions(target) {
+    const generation = readGenerations(folder)[target];
+    return { generation: generation ?? 0, positions: writerOf(target, generation).positions() };
+  },
+  write: (target, generation, rows, positions, gaps) =>
+    writerOf(target, generation).write(unpackRows(rows), positions, gaps),
   forget(target, source) {
     writerOf(target).forget(source);
     sweep();

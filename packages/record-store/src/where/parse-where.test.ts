@@ -157,7 +157,7 @@ describe("what is wrong with a where", () => {
     expect(problem(Array.from({ length: 51 }, () => "a=1").join(" or "))).toBe(
       "column 351: there are more than 50 comparisons",
     );
-    expect(problem(`a${".a".repeat(20)} = 1`)).toBe("column 42: a path has at most 20 steps");
+    expect(problem(`a${".a".repeat(20)} = 1`)).toBe("column 43: a path has at most 20 steps");
   });
 });
 

@@ -1,0 +1,99 @@
+import { randomBytes } from "node:crypto";
+import net from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { type Admin, Kafka, logLevel } from "kafkajs";
+import { SwallowingProxy } from "./swallowing-proxy.js";
+
+const brokers = (process.env["KAFKA_BROKERS"] ?? "").split(",");
+/** kafkajs insists on one more try where it numbers what it sends. */
+const quick = { initialRetryTime: 5, maxRetryTime: 100, retries: 1 };
+/** For what has to come to be first: Kafka's topic of transactions. */
+const patient = { ...quick, retries: 50 };
+
+describe("the proxy that swallows replies", () => {
+  const topic = `swallow-${randomBytes(4).toString("hex")}`;
+  let proxy: SwallowingProxy;
+  let admin: Admin;
+  let through: Kafka;
+
+  beforeAll(async () => {
+    proxy = await SwallowingProxy.start(brokers[0] ?? "");
+    admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+    const [host = "", port] = proxy.address.split(":");
+    through = new Kafka({
+      brokers,
+      logLevel: logLevel.NOTHING,
+      requestTimeout: 300,
+      retry: patient,
+      // The broker tells of itself under its own address; all connections are to go this way.
+      socketFactory: ({ onConnect }) => net.connect(Number(port), host, onConnect),
+    });
+  });
+
+  afterAll(async () => {
+    await admin.disconnect();
+    await proxy[Symbol.asyncDispose]();
+  });
+
+  const high = async (): Promise<number> => Number((await admin.fetchTopicOffsets(topic))[0]?.high);
+
+  it.each(["keep", "close"] as const)(
+    "the broker has written what the client holds for failed (the connection: %s)",
+    async (connection) => {
+      const before = await high();
+      const producer = through.producer({ idempotent: true, retry: quick });
+      await producer.connect();
+      const send = async (value: string): Promise<unknown> =>
+        producer.send({ topic, messages: [{ value, partition: 0 }] });
+      try {
+        await send("arrives");
+        const end = proxy.swallow({ apis: ["Produce"], connection, decide: () => true });
+        await expect(send("arrives, and is not answered")).rejects.toThrow();
+        end();
+        expect(await high()).toBe(before + 2);
+        // What makes it worth having: kafkajs holds the next for written, and the broker took it for a repeat.
+        await send("is lost");
+        expect(await high()).toBe(before + 2);
+      } finally {
+        await producer.disconnect();
+      }
+    },
+  );
+
+  it("swallows a share of one kind and lets all others pass", async () => {
+    const before = { ...proxy.swallowed };
+    const asked: string[] = [];
+    const end = proxy.swallow({
+      apis: ["EndTxn"],
+      connection: "close",
+      decide: (api) => asked.push(api) % 2 === 0,
+    });
+    const producer = through.producer({
+      transactionalId: topic,
+      maxInFlightRequests: 1,
+      idempotent: true,
+      retry: patient,
+    });
+    await producer.connect();
+    const outcomes: string[] = [];
+    for (let i = 0; i < 2; i += 1) {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic, messages: [{ value: `${i}`, partition: 0 }] });
+      outcomes.push(
+        await transaction.commit().then(
+          () => "committed",
+          () => "failed",
+        ),
+      );
+    }
+    end();
+    await producer.disconnect();
+    expect([outcomes, asked]).toEqual([
+      ["committed", "failed"],
+      ["EndTxn", "EndTxn"],
+    ]);
+    expect(proxy.swallowed).toEqual({ ...before, EndTxn: 1 });
+  });
+});
