@@ -23,11 +23,7 @@ storeContract(
       remove: () => rm(folder, { recursive: true, force: true }),
     };
   },
-<<<<<<< HEAD
   isFull ? { rows: 400, questions: 1500 } : { rows: 80, questions: 60 },
-=======
-  process.env["APISPOOL_TEST_STORE"] === "1" ? { rows: 300, questions: 2000 } : { rows: 80, questions: 60 },
->>>>>>> main
 );
 
 const everything: StoreFilter = { sources: [], ids: [], event: {}, ingested: {}, where: undefined, newestOnly: false };
