@@ -12,6 +12,8 @@ describe("faults of all kinds, in quick succession", () => {
       seed,
       forMs: 25_000,
       weathers: [{ forMs: 25_000, everyMs: 900, most: 3 }],
+      // Each of them takes a good ten seconds.
+      weights: { "SIGSTOP, beyond the lease": 0.5, "kill -9, and away for a while": 1 },
       processes: { kafka: process.env["KAFKA_BROKERS"] ?? "", prefix: `faults-${randomBytes(4).toString("hex")}` },
     });
     console.log(summaryOf(run));

@@ -328,7 +328,7 @@ export class SourceSet {
 }
 
 function unsureText(error: string): string {
-  const text = "Kafka cannot be asked at the moment, so what is wanted of this source is as it was last heard of";
+  const text = "Kafka cannot be reached at the moment, so what is wanted of this source is as it was last heard of";
   return error === "" ? text : `${error}; ${text}`;
 }
 

@@ -9,6 +9,10 @@ import { SourceTelemetry } from "../telemetry/source-telemetry.js";
 import { sourceConfig } from "../testing/source-config.js";
 import { Worker, type WorkerOptions } from "./worker.js";
 
+const until = async (is: () => boolean): Promise<void> => {
+  while (!is()) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+
 describe("a worker that was frozen for longer than its lease", () => {
   it("asks the API nothing more", async () => {
     let asked = 0;
@@ -36,10 +40,10 @@ describe("a worker that was frozen for longer than its lease", () => {
       firstDelayMs: () => 0,
     });
     worker.start();
-    while (asked < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => asked >= 3);
     frozen = true;
     const before = asked;
-    while (worker.running) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => !worker.running);
     await worker.stop();
     expect(asked).toBe(before);
     expect(worker.status.state.kind).toBe("stopped");
