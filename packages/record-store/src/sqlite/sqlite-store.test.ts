@@ -7,6 +7,9 @@ import type { RecordStore, StoreFilter } from "../store.js";
 import { positionOf, rowOf, storeContract } from "../testing/contract.js";
 import { createSqliteStore } from "./sqlite-store.js";
 
+/** In full with APISPOOL_TEST_SQLITE=1. */
+const isFull = process.env["APISPOOL_TEST_SQLITE"] === "1";
+
 storeContract(
   "sqlite",
   async () => {
@@ -20,7 +23,7 @@ storeContract(
       remove: () => rm(folder, { recursive: true, force: true }),
     };
   },
-  process.env["APISPOOL_TEST_STORE"] === "1" ? { rows: 300, questions: 2000 } : { rows: 80, questions: 60 },
+  isFull ? { rows: 400, questions: 1500 } : { rows: 80, questions: 60 },
 );
 
 const everything: StoreFilter = { sources: [], ids: [], event: {}, ingested: {}, where: undefined, newestOnly: false };

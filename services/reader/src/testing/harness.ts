@@ -85,8 +85,11 @@ export class Harness {
   }
 
   /** Another process, as it were, on the same topics; where it can be reached, and by what. */
-  async another(config: Partial<ReaderConfig> = {}): Promise<{ port: number; client: Client<typeof DataReader> }> {
-    const server = await startReader({ ...this.#config, ...config }, silentLogger);
+  async another(
+    config: Partial<ReaderConfig> = {},
+    createLog = createLogReader,
+  ): Promise<{ port: number; client: Client<typeof DataReader> }> {
+    const server = await startReader({ ...this.#config, ...config }, silentLogger, createLog);
     this.#closers.push(() => server.stop());
     await ready(server.port);
     return { port: server.port, client: this.connect(server.port) };
@@ -124,7 +127,8 @@ export class Harness {
       transactionalId: `${this.prefix}.${source}.${partition}.${randomBytes(3).toString("hex")}`,
       maxInFlightRequests: 1,
       idempotent: true,
-      retry: { initialRetryTime: 5, maxRetryTime: 100 },
+      // A busy broker takes a moment to host what was just made.
+      retry: { initialRetryTime: 5, maxRetryTime: 100, retries: 100 },
     });
     await producer.connect();
     const transaction = await producer.transaction();
