@@ -8,6 +8,7 @@ import { benchProfile } from "./profile.js";
 import { benchRead } from "./read.js";
 import { writeResults } from "./results.js";
 import { benchStartUp } from "./start-up.js";
+import { benchStore } from "./store.js";
 import { benchDocs, benchWhole } from "./whole.js";
 
 const benches: Readonly<Record<string, Bench>> = {
@@ -19,6 +20,7 @@ const benches: Readonly<Record<string, Bench>> = {
   idle: benchIdle,
   large: benchLarge,
   "start-up": benchStartUp,
+  store: benchStore,
 };
 /** What is no single benchmark; each gives what is wrong. */
 const commands: Readonly<

@@ -159,6 +159,6 @@ export function profileArgs(dir: string, name: string): string[] {
 /** Settings of the person who runs this, for their own Apispool, are not the benchmark's. */
 function withoutSettings(env: NodeJS.ProcessEnv): Variables {
   const ours =
-    /^(SOURCE_|DEMO_|KAFKA_|TOPIC_|PORT$|HOST$|DELIVERY_|LOG_|NODE_ENV$|NODE_OPTIONS$|BATCH_BYTES$|FETCH_BYTES$|READER_)/;
+    /^(SOURCE_|DEMO_|KAFKA_|TOPIC_|PORT$|HOST$|DELIVERY_|LOG_|NODE_ENV$|NODE_OPTIONS$|BATCH_BYTES$|FETCH_BYTES$|READER_|STORE)/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)));
 }
