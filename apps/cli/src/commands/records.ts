@@ -1,8 +1,11 @@
 import { Command, Option } from "@commander-js/extra-typings";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
+import type { Record as DataRecord } from "@apispool/contracts/apispool/v1/record_pb.js";
 import {
   CountBucket,
   CountTime,
+  type QueryRequestSchema,
   type QueryResponse,
   RecordOrder,
   StoppedReason,
@@ -69,7 +72,7 @@ function listCommand({ around, paint }: Context) {
       const { isTerminal } = around.output;
       const readable = readableLine(paint(), () => (isTerminal ? around.output.columns : undefined));
       const line = json === true ? jsonLine : data === true ? dataLine : readable;
-      const textOf = csv === true ? csvWriter.record : (record: Parameters<typeof line>[0]) => `${line(record)}\n`;
+      const textOf = (record: DataRecord): string => (csv === true ? csvWriter.record(record) : `${line(record)}\n`);
       await withGateway({ url, keyFile }, around, async (gateway) => {
         const query = {
           filter: recordFilter(sources, options),
@@ -102,14 +105,14 @@ function listCommand({ around, paint }: Context) {
 /** The pages of a query; where all are wanted, over as many calls as it takes: each looks at so many records at most. */
 async function* pagesOf(
   { store, signal }: Gateway,
-  query: Parameters<Gateway["store"]["query"]>[0],
+  query: MessageInitShape<typeof QueryRequestSchema>,
   all: boolean,
 ): AsyncGenerator<QueryResponse> {
   let cursor = query.cursor ?? "";
   for (;;) {
     const before = cursor;
     let stopped: QueryResponse["stopped"];
-    for await (const page of store.query({ ...query, cursor } as typeof query, { signal })) {
+    for await (const page of store.query({ ...query, cursor }, { signal })) {
       yield page;
       ({ nextCursor: cursor, stopped } = page);
     }

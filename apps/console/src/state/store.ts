@@ -176,5 +176,7 @@ export async function rebuild(): Promise<void> {
 function words(error: unknown): string {
   const { text, advice } = problemOf(error);
   // What is wrong with the question is said by the answer.
-  return ConnectError.from(error).code === Code.InvalidArgument ? text : `${text} ${advice}`;
+  return ConnectError.from(error).code === Code.InvalidArgument
+    ? text.replace("Filter.where", "Where")
+    : `${text} ${advice}`;
 }

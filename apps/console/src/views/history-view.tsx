@@ -91,6 +91,11 @@ export function HistoryView() {
   );
 }
 
+/** The store has what Apispool does not poll, too. */
+function storedSources(): readonly string[] {
+  return (status.value?.sources ?? []).map(({ source }) => source);
+}
+
 function isRebuilding(): boolean {
   return rebuilding.value !== undefined || status.value?.rebuild !== undefined;
 }
@@ -147,7 +152,7 @@ function SearchForm() {
         void search();
       }}
     >
-      <SourceSelect source={value.source} onSelect={(source) => set({ source })} />
+      <SourceSelect source={value.source} also={storedSources()} onSelect={(source) => set({ source })} />
       <label>
         Id
         <input {...text("id")} />
