@@ -111,7 +111,10 @@ function searcher(): Searcher {
 const searching: Part<"ping" | "positions" | "query" | "versions" | "count" | "sizes" | "read"> = {
   ping: () => void searcher().sizes(),
   // Always of the one that answers: nothing else is looked at here.
-  positions: () => searcher().positions(),
+  positions() {
+    const positions = searcher().positions();
+    return { generation: reading?.generation ?? 0, positions };
+  },
   query(filter, order, after, slice) {
     const { rows, ...rest } = searcher().query(filter, order, after, slice);
     return { rows: packRows(rows), ...rest };
