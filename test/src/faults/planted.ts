@@ -18,7 +18,7 @@ export interface PlantedBug {
   /** Any of these. */
   readonly finds: readonly Broken[];
   /** Faults that bring it to light. */
-  readonly run: Pick<FaultRunOptions, "seed" | "weathers" | "victims" | "kinds">;
+  readonly run: Pick<FaultRunOptions, "seed" | "weathers" | "victims" | "kinds" | "weights">;
 }
 
 export const plantedBugs: readonly PlantedBug[] = [
@@ -48,12 +48,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     right: "const transactionalId = options.names.transactionalId(options.source.name);",
     wrong: "const transactionalId = `${options.names.transactionalId(options.source.name)}.${process.pid}`;",
     finds: ["written twice", "out of order", "running numbers", "lost"],
-    // The owner is frozen until another one has its sources, and wakes up.
+    // An owner is frozen in the middle of a page until another one has its sources, and goes on with that page.
     run: {
       seed: 3,
-      weathers: [{ forMs: 50_000, everyMs: 1500, most: 1 }],
-      victims: /ingestor/,
-      kinds: /beyond the lease/,
+      weathers: [{ forMs: 50_000, everyMs: 250, most: 8 }],
+      victims: /ingestor-1/,
+      weights: { "SIGSTOP, beyond the lease": 0.03 },
+      kinds: /beyond the lease|slow drip/,
     },
   },
 ];

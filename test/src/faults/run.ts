@@ -36,6 +36,8 @@ export interface FaultRunOptions {
   readonly surroundings?: 1 | 3;
   /** Only these faults, by kind. */
   readonly kinds?: RegExp;
+  /** Other weights than the faults' own, by kind. */
+  readonly weights?: Readonly<Record<string, number>>;
   readonly processes?: Partial<ProcessesOptions>;
   readonly say?: (text: string) => void;
   /** Goes on in spite of findings. */
@@ -86,7 +88,9 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
       ...(surroundings?.faults() ?? []),
     ];
     const nemesis = new Nemesis(
-      all.filter(({ kind }) => options.kinds?.test(kind) ?? true),
+      all
+        .filter(({ kind }) => options.kinds?.test(kind) ?? true)
+        .map((fault) => ({ ...fault, weight: options.weights?.[fault.kind] ?? fault.weight })),
       seed,
       history,
     );

@@ -87,7 +87,7 @@ jest.setTimeout(120_000);
       expect(await rows.count()).toBe(50);
       await check("history");
       await page.getByRole("button", { name: "The next 50" }).click();
-      await page.getByRole("button", { name: "us7000r420", exact: true }).waitFor();
+      await page.getByRole("button", { name: "us7000r430", exact: true }).waitFor();
       expect(await rows.count()).toBe(100);
 
       await page.getByRole("button", { name: "gauge-7", exact: true }).first().click();

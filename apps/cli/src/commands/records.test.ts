@@ -34,7 +34,7 @@ describe("apispool records", () => {
     const [, query] = harness.store.queries;
     expect(query).toMatchObject({ order: RecordOrder.EVENT_ASC, limit: 7n });
     expect(query?.filter).toMatchObject({ sources: ["quakes", "tides"], ids: ["a", "b"], where: "n >= 5" });
-    expect(query?.filter).toMatchObject({ versions: Versions.NEWEST, ingestedAt: undefined });
+    expect([query?.filter?.versions, query?.filter?.ingestedAt]).toEqual([Versions.NEWEST, undefined]);
     expect(query?.filter?.eventTime?.from).toEqual(timestampFromMs(Date.UTC(2026, 10, 18, 12)));
   });
 
@@ -125,7 +125,7 @@ describe("apispool store", () => {
   it("rebuild: has a bar on a terminal", async () => {
     around.errors = { isTerminal: true, columns: 60 };
     const { err } = await around.run("store", "rebuild", "--yes");
-    expect(err.replaceAll("\r\u001B[K", "⌫")).toMatch(/^⌫\[#{8}\.{24}\] 25 % {2}1 of 4 offsets, 0 s⌫$/);
+    expect(err.replaceAll("\r\u001B[K", "⌫")).toMatch(/^⌫\[#{8}\.{23}\] 25 % {2}1 of 4 offsets, 0 s⌫$/);
   });
 
   it("rebuild: fails where its end was not seen", async () => {

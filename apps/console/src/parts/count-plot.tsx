@@ -1,10 +1,11 @@
 import { count } from "../logic/format.js";
-import { type HistoryForm, type Stretch, mostBars, stretchName } from "../logic/history.js";
+import { type HistoryForm, type Stretch, stretchName } from "../logic/history.js";
 import { niceCeiling } from "../logic/throughput.js";
 
 const width = 600;
 const height = 100;
-const step = width / mostBars;
+/** Few bars are no wider than these would be. */
+const leastBars = 20;
 
 /** How many records each stretch of time has; the same as a list for who cannot see bars. */
 export function CountPlot({
@@ -18,6 +19,7 @@ export function CountPlot({
   const last = bars.at(-1);
   if (first === undefined || last === undefined) return null;
   const top = niceCeiling(Math.max(...bars.map((bar) => bar.count)));
+  const step = width / Math.max(leastBars, bars.length);
   const path = bars
     .map(({ count: value }, i) => {
       const tall = value === 0 ? 0 : Math.max(1.5, (value / top) * height);
@@ -44,8 +46,10 @@ export function CountPlot({
         </span>
       </div>
       <div class="plot-axis" aria-hidden="true">
-        <span>{named(first)}</span>
-        {bars.length > mostBars / 2 && <span>{named(last)} UTC</span>}
+        <span>
+          {bars.length < leastBars && first !== last ? `${named(first)} to ${named(last)}` : named(first)} UTC
+        </span>
+        {bars.length >= leastBars && <span>{named(last)} UTC</span>}
       </div>
       <details>
         <summary>As a list</summary>

@@ -192,12 +192,12 @@ function SearchForm() {
         </select>
       </label>
       <label>
+        Newest version only
         <input
           type="checkbox"
           checked={value.newest}
           onChange={(event) => set({ newest: event.currentTarget.checked })}
         />
-        Newest version only
       </label>
       <div class="actions">
         <button type="submit" class="primary">

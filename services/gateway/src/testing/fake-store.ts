@@ -3,6 +3,7 @@ import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
 import { type Record as StoredRecord, RecordSchema } from "@apispool/contracts/apispool/v1/record_pb.js";
 import {
+  CountBucket,
   type CountRequest,
   type FreshnessSchema,
   type GetStoreStatusResponseSchema,
@@ -92,17 +93,29 @@ export class FakeStore {
         this.counts.push(request);
         this.#mayFail();
         const matching = this.#matching(request.filter);
-        const bySource = new Map<string, bigint>();
-        for (const { source } of matching) bySource.set(source, (bySource.get(source) ?? 0n) + 1n);
-        const from = request.bucket === 0 ? {} : { from: timestampFromMs(firstIngestedMs) };
-        const counts = request.bySource
-          ? [...bySource]
-              .toSorted(([a], [b]) => (a < b ? -1 : 1))
-              .map(([source, count]) => ({ source, count, ...from }))
-          : request.bucket === 0
-            ? []
-            : [{ count: BigInt(matching.length), ...from }];
-        return { total: BigInt(matching.length), counts, freshness: this.freshness };
+        const byTime = request.bucket !== CountBucket.UNSPECIFIED;
+        const length =
+          { [CountBucket.MINUTE]: 60_000, [CountBucket.HOUR]: 3_600_000 }[request.bucket as 1 | 2] ?? 86_400_000;
+        const counts = new Map<string, { source: string; fromMs: number; count: bigint }>();
+        if (byTime || request.bySource) {
+          for (const { source, ingestedAt } of matching) {
+            const ms = ingestedAt === undefined ? 0 : timestampMs(ingestedAt);
+            const one = { source: request.bySource ? source : "", fromMs: byTime ? ms - (ms % length) : 0 };
+            const key = `${String(one.fromMs).padStart(20, "0")} ${one.source}`;
+            counts.set(key, { ...one, count: (counts.get(key)?.count ?? 0n) + 1n });
+          }
+        }
+        return {
+          total: BigInt(matching.length),
+          counts: [...counts]
+            .toSorted(([a], [b]) => (a < b ? -1 : 1))
+            .map(([, { source, fromMs, count }]) => ({
+              source,
+              count,
+              ...(byTime ? { from: timestampFromMs(fromMs) } : {}),
+            })),
+          freshness: this.freshness,
+        };
       },
       getStoreStatus: () => {
         this.#mayFail();

@@ -157,12 +157,12 @@ export class Harness {
     }
   }
 
-  /** Every record of a partition as Kafka has it. */
-  async topicRows(source: string, partition = 0): Promise<StoreRow[]> {
+  /** Every record of a partition as Kafka has it; as text, because jest compares buffers byte by byte. */
+  async topicRows(source: string, partition = 0): Promise<string[]> {
     const log = createLogReader(this.settings);
     const topic = this.names.records(source);
     const fields = new RecordFields();
-    const rows: StoreRow[] = [];
+    const rows: string[] = [];
     for (let offset = 0; ;) {
       const [fetched] = await log.fetch([{ topic, partition, offset }], {
         maxBytes: 1_000_000,
@@ -170,7 +170,7 @@ export class Harness {
         maxWaitMs: 0,
       });
       if (fetched === undefined) throw new Error("no answer");
-      for (const record of fetched.records) rows.push(rowOf(record, source, partition, fields));
+      for (const record of fetched.records) rows.push(textOf(rowOf(record, source, partition, fields)));
       offset = fetched.nextOffset;
       if (offset >= fetched.lastStableOffset) break;
     }
@@ -179,7 +179,7 @@ export class Harness {
   }
 
   /** Every record of a partition as the store has it, read beside the service. */
-  async storeRows(source: string, partition = 0): Promise<StoreRow[]> {
+  async storeRows(source: string, partition = 0): Promise<string[]> {
     const store = await this.openStore();
     const rows: StoreRow[] = [];
     for (;;) {
@@ -188,7 +188,7 @@ export class Harness {
       rows.push(...some);
     }
     await store.close();
-    return rows;
+    return rows.map(textOf);
   }
 
   async openStore(): Promise<Store> {
@@ -210,6 +210,11 @@ export class Harness {
     if (this.client === undefined) throw new Error("it was not started");
     return this.client;
   }
+}
+
+function textOf(row: StoreRow): string {
+  const bytes = [row.key, row.value, row.headers].map((part) => part && part.toString("latin1"));
+  return JSON.stringify([{ ...row, key: undefined, value: undefined, headers: undefined }, ...bytes]);
 }
 
 export const quakes = (count: number, from = 0): NewRecord[] =>
