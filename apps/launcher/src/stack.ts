@@ -132,7 +132,12 @@ async function start(options: StackOptions): Promise<Stack> {
   }
   launch("ingestor", { INGESTOR_ADDRESS: ingestorAddress, METRICS_ADDRESS: orFree(ingestorMetrics), ...polled });
   for (const [i, address] of readerAddresses.entries())
-    launch("reader", { READER_ADDRESS: address, METRICS_ADDRESS: orFree(readerMetrics[i]) }, readerName(i));
+    launch(
+      "reader",
+      // It looks at the database only with DATA_STORE=store.
+      { READER_ADDRESS: address, METRICS_ADDRESS: orFree(readerMetrics[i]), STORE: store?.database },
+      readerName(i),
+    );
   if (store !== undefined && storeAddress !== undefined) {
     const address = orFree(metrics[2 + readers]);
     launch("store", { STORE: store.database, STORE_ADDRESS: storeAddress, METRICS_ADDRESS: address });

@@ -23,6 +23,7 @@ describe("a reader with DATA_STORE=store", () => {
     const admin = harness.kafka.admin();
     await admin.connect();
     const topic = harness.names.records("quakes");
+    await admin.fetchTopicOffsets(topic);
     await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(before) }] });
     await admin.disconnect();
   }

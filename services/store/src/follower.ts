@@ -188,6 +188,16 @@ export class Follower {
     }
     const fresh = partitions.filter((partition) => !stored.has(placeOf(partition)));
     const first = new Map((await log.offsetsAt("earliest", fresh, signal)).map((at, i) => [fresh[i], at.offset]));
+    // Whoever reads from the store is told of what was never in it, as of what Kafka no longer has.
+    const lost = fresh.flatMap((partition): StoreGap[] => {
+      const { source, topicId, partition: number } = partition;
+      const toOffset = first.get(partition) ?? 0;
+      const detail = "Kafka had removed them before the store was made";
+      return toOffset === 0
+        ? []
+        : [{ source, topicId, partition: number, fromOffset: 0, toOffset, reason: "expired", detail }];
+    });
+    if (lost.length > 0) await projection.write([], [], lost);
     const before = new Map(this.#progress.map((one) => [placeOf(one) + one.topicId, one]));
     return partitions.map((partition) => {
       const nextOffset = stored.get(placeOf(partition))?.nextOffset ?? first.get(partition) ?? 0;
@@ -255,7 +265,9 @@ export class Follower {
     let rows: StoreRow[] = [];
     let bytes = 0;
     let moved = new Map<Progress, { readonly nextOffset: number; readonly newestMs: number | undefined }>();
-    const flush = async (untold: readonly StoreGap[]): Promise<void> => {
+    // With the first of it: a position must not pass a gap that nobody was told of.
+    let untold = gaps;
+    const flush = async (): Promise<void> => {
       if (moved.size === 0 && untold.length === 0) return;
       signal.throwIfAborted();
       const positions = [...moved].map(([{ source, topicId, partition }, { nextOffset }]) => ({
@@ -265,6 +277,7 @@ export class Follower {
         nextOffset,
       }));
       await projection.write(rows, positions, untold);
+      untold = [];
       for (const [progress, { nextOffset, newestMs = progress.newestMs }] of moved) {
         progress.nextOffset = nextOffset;
         progress.newestMs = newestMs;
@@ -282,12 +295,12 @@ export class Follower {
         rows.push(rowOf(record, progress.source, progress.partition, fields));
         bytes += record.end - record.keyFrom;
         moved.set(progress, { nextOffset: record.offset + 1, newestMs: record.timestampMs });
-        if (rows.length >= WRITE_ROWS || bytes >= WRITE_BYTES) await flush([]);
+        if (rows.length >= WRITE_ROWS || bytes >= WRITE_BYTES) await flush();
       }
       if (nextOffset !== progress.nextOffset)
         moved.set(progress, { nextOffset, newestMs: records.at(-1)?.timestampMs });
     }
-    await flush(gaps);
+    await flush();
   }
 }
 

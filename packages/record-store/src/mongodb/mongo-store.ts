@@ -56,7 +56,6 @@ export function createMongoStore(settings: MongoSettings): RecordStore {
     };
   }
 
-  const current = projection(async () => (await generations.read()).current);
   const building = (number: number): Projection =>
     projection(async () => {
       const now = await generations.read();
@@ -65,7 +64,10 @@ export function createMongoStore(settings: MongoSettings): RecordStore {
 
   return {
     kind: "mongodb",
-    current,
+    // What each holder has read of its positions is its own.
+    get current() {
+      return projection(async () => (await generations.read()).current);
+    },
     open: async (signal) => {
       await connection.run(async () => generations.ensure(), signal);
       tidying ??= setInterval(() => void generations.tidy().catch(() => undefined), TIDY_MS).unref();

@@ -19,17 +19,18 @@ type At = Parameters<LogReader["offsetsAt"]>[0];
  * by itself, but for what only the store may have: that is UNAVAILABLE / STORE_UNAVAILABLE, and no gap.
  */
 export function storeLogReader(kafka: LogReader, store: RecordStore, ends: StoreEnds): LogReader {
-  /** Undefined: not from the store. */
-  async function fetchStored(position: PartitionOffset, options: FetchOptions): Promise<FetchedPartition | undefined> {
+  /** Undefined: not from the store. `alone`: Kafka no longer has what is there. */
+  async function fetchStored(
+    position: PartitionOffset,
+    options: FetchOptions,
+    alone = false,
+  ): Promise<FetchedPartition | undefined> {
     const stored = await ends.of(position, position.offset);
     if (stored === undefined || stored.end <= position.offset) return undefined;
     const most = Math.min(options.maxBytes, options.maxBytesPerPartition);
     try {
-      return answerOf(
-        position,
-        stored,
-        await store.read(stored.source, position.partition, position.offset, most, options.signal),
-      );
+      const read = await store.read(stored.source, position.partition, position.offset, most, options.signal);
+      return answerOf(position, stored, read, alone);
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!isAway(error)) throw error;
@@ -74,7 +75,7 @@ export function storeLogReader(kafka: LogReader, store: RecordStore, ends: Store
     answer: FetchedPartition,
     options: FetchOptions,
   ): Promise<FetchedPartition> {
-    const stored = await fetchStored(position, options);
+    const stored = await fetchStored(position, options, true);
     if (stored !== undefined) return stored;
     if (ends.isAway) throw onlyThere();
     return answer;
@@ -151,27 +152,34 @@ export function storeLogReader(kafka: LogReader, store: RecordStore, ends: Store
 
 type Read = Awaited<ReturnType<RecordStore["read"]>>;
 
-/** What was read of a partition, in Kafka's terms: a gap is either where reading begins, or where it ends for now. */
+/**
+ * What was read of a partition, in Kafka's terms: a gap is either where reading begins, or where it ends for now. That nothing
+ * follows the last row is Kafka's to say, as long as it can: between the two questions to the store, for its end and for its rows,
+ * another projection may have taken the place of the first.
+ */
 function answerOf(
   position: PartitionOffset,
   { end }: StoredPartition,
   { rows, gaps }: Read,
+  alone: boolean,
 ): FetchedPartition | undefined {
   const { topic, partition, offset } = position;
-  const lost = gaps.find((gap) => gap.reason === "expired" && gap.toOffset > offset);
   // The log itself lost its end: what is there now is Kafka's to say.
   if (gaps.some((gap) => gap.reason === "truncated")) return undefined;
+  const lost = gaps.find((gap) => gap.reason === "expired" && gap.toOffset > offset);
   const common = { topic, partition, lastStableOffset: end, highWatermark: end };
   if (lost !== undefined && lost.fromOffset <= offset) {
     const next = lost.toOffset;
     return { ...common, records: [], nextOffset: next, logStartOffset: next, outOfRange: "expired", unreadable: [] };
   }
-  const until = Math.min(end, lost?.fromOffset ?? end);
+  const until = lost?.fromOffset ?? end;
   const given = rows.filter((row) => row.offset < until);
-  const last = rows.at(-1);
-  const isWhole = last === undefined || last.offset >= until;
-  // It ends with a row where there was no room for more; what follows is asked for the next time.
-  const nextOffset = isWhole ? until : Math.max(offset, (given.at(-1)?.offset ?? offset - 1) + 1);
+  const last = given.at(-1);
+  let nextOffset: number;
+  if (given.length < rows.length) nextOffset = until;
+  else if (last !== undefined) nextOffset = last.offset + 1;
+  else if (alone || lost !== undefined) nextOffset = until;
+  else return undefined;
   const unreadable = gaps
     .filter((gap) => gap.reason === "unreadable" && gap.fromOffset < nextOffset && gap.toOffset > offset)
     .map(({ fromOffset, toOffset, detail }) => ({ fromOffset, toOffset, detail }));
