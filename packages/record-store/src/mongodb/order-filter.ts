@@ -41,5 +41,5 @@ function beside(by: StoreOrder["by"], place: Keyset, than: "$lt" | "$gt", includ
       { [by]: time, source, partition: { [than]: partition } },
       { [by]: time, source, partition, offset: { [last]: offset } },
     ],
-  } as Query;
+  };
 }

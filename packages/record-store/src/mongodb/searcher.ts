@@ -102,7 +102,7 @@ export async function query(
     .sort(sortOf(order))
     .limit(most + 1)
     .toArray();
-  const hits = cut(found as unknown as Hit[], most, slice.maxBytes);
+  const hits = cut(found, most, slice.maxBytes);
   const rows = await rowsOf(records, hits, filter, question, options);
   const last = hits.at(-1);
   if (hits.length === found.length || last === undefined) return { rows, scanned: scanned ?? hits.length, next: upTo };
@@ -301,7 +301,7 @@ export async function versions(
     .sort({ ingested: -1, partition: -1, offset: -1 })
     .limit(limit + 1)
     .toArray();
-  const hits = cut(found as unknown as Hit[], limit, maxBytes);
+  const hits = cut(found, limit, maxBytes);
   const everything = { verify: "none" } as Question;
   const rows = await rowsOf(records, hits, { newestOnly: false } as StoreFilter, everything, options);
   return { rows, more: hits.length < found.length };
@@ -324,7 +324,7 @@ export async function read(
     .find({ _id: { $gte: from, $lte: to } }, { ...options, projection: rowProjection, batchSize })
     .sort({ _id: 1 });
   for await (const document of cursor) {
-    const row = toRow(document as RecordDocument);
+    const row = toRow(document);
     rows.push(row);
     bytes += document.bytes + ROW;
     if (bytes >= maxBytes) break;

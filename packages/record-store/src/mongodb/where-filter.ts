@@ -42,5 +42,5 @@ function condition(operator: string, literal: Literal): object {
 
 function at(path: Parameters<typeof fieldOf>[1], what: object): Query | undefined {
   const field = fieldOf("value", path);
-  return field === undefined ? undefined : ({ [field]: what } as Query);
+  return field === undefined ? undefined : { [field]: what };
 }
