@@ -185,6 +185,7 @@ describe("a log that is read from a store, as far as it has it", () => {
     expect(await at({ timestampMs: 0 })).toBe(1);
     expect(await at({ timestampMs: 1003 })).toBeGreaterThan(2);
     expect(await at({ timestampMs: 1003 })).toBeLessThanOrEqual(4);
-    expect(await at({ timestampMs: 1005 })).toBe(6);
+    // Between them there is nothing.
+    expect([5, 6]).toContain(await at({ timestampMs: 1005 }));
   });
 });

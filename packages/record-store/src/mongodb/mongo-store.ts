@@ -90,7 +90,8 @@ export function createMongoStore(settings: MongoSettings): RecordStore {
       step((from, options) => count(from, filter, key, after, scan, options), signal),
     sizes: (signal) =>
       step(async ({ records }, options) => {
-        const sources = (await records.distinct("source", {}, options)).sort();
+        // FerretDB's distinct knows no maxTimeMS; it is answered from an index.
+        const sources = (await records.distinct("source")).sort();
         const sizes = sources.map(async (source) => ({
           source,
           records: await records.countDocuments({ source }, options),
