@@ -54,13 +54,17 @@ describe("the proxy that swallows replies", () => {
     await withProducer(async (send) => {
       await send("arrives");
       const swallowed = proxy.swallowNext("Produce", "keep");
-      void send("arrives, and is not answered").then(
+      const sent = send("arrives, and is not answered").then(
         () => outcomes.push("answered"),
         () => outcomes.push("failed"),
       );
       await swallowed;
       expect(await high()).toBe(before + 2);
       expect(outcomes).toEqual([]);
+      // Asked again on another connection, the broker says that it has it.
+      proxy.hangUp();
+      await sent;
+      expect([await high(), outcomes]).toEqual([before + 2, ["answered"]]);
     });
   });
 
