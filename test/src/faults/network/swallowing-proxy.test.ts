@@ -25,7 +25,6 @@ describe("the proxy that swallows replies", () => {
     through = new Kafka({
       brokers,
       logLevel: logLevel.NOTHING,
-      requestTimeout: 300,
       retry: patient,
       // The broker tells of itself under its own address; all connections are to go this way.
       socketFactory: ({ onConnect }) => net.connect(Number(port), host, onConnect),
@@ -39,28 +38,49 @@ describe("the proxy that swallows replies", () => {
 
   const high = async (): Promise<number> => Number((await admin.fetchTopicOffsets(topic))[0]?.high);
 
-  it.each(["keep", "close"] as const)(
-    "the broker has written what the client holds for failed (the connection: %s)",
-    async (connection) => {
-      const before = await high();
-      const producer = through.producer({ idempotent: true, retry: quick });
-      await producer.connect();
-      const send = async (value: string): Promise<unknown> =>
-        producer.send({ topic, messages: [{ value, partition: 0 }] });
-      try {
-        await send("arrives");
-        const end = proxy.swallow({ apis: ["Produce"], connection, decide: () => true });
-        await expect(send("arrives, and is not answered")).rejects.toThrow();
-        end();
-        expect(await high()).toBe(before + 2);
-        // What makes it worth having: kafkajs holds the next for written, and the broker took it for a repeat.
-        await send("is lost");
-        expect(await high()).toBe(before + 2);
-      } finally {
-        await producer.disconnect();
-      }
-    },
-  );
+  const withProducer = async (action: (send: (value: string) => Promise<unknown>) => Promise<void>): Promise<void> => {
+    const producer = through.producer({ idempotent: true, retry: quick });
+    await producer.connect();
+    try {
+      await action(async (value) => producer.send({ topic, messages: [{ value, partition: 0 }] }));
+    } finally {
+      await producer.disconnect();
+    }
+  };
+
+  it("keeps a reply to itself: the broker has written, and the client waits", async () => {
+    const before = await high();
+    const outcomes: string[] = [];
+    await withProducer(async (send) => {
+      await send("arrives");
+      const swallowed = proxy.swallowNext("Produce", "keep");
+      const sent = send("arrives, and is not answered").then(
+        () => outcomes.push("answered"),
+        () => outcomes.push("failed"),
+      );
+      await swallowed;
+      expect(await high()).toBe(before + 2);
+      expect(outcomes).toEqual([]);
+      // Asked again on another connection, the broker says that it has it.
+      proxy.hangUp();
+      await sent;
+      expect([await high(), outcomes]).toEqual([before + 2, ["answered"]]);
+    });
+  });
+
+  it("closes the connection in a reply's place; what kafkajs sends next it holds for written, and it is lost", async () => {
+    const before = await high();
+    await withProducer(async (send) => {
+      await send("arrives");
+      const end = proxy.swallow({ apis: ["Produce"], connection: "close", decide: () => true });
+      await expect(send("arrives, and is not answered")).rejects.toThrow();
+      end();
+      expect(await high()).toBe(before + 2);
+      // What makes the proxy worth having: the broker takes this for a repeat.
+      await send("is lost");
+      expect(await high()).toBe(before + 2);
+    });
+  });
 
   it("swallows a share of one kind and lets all others pass", async () => {
     const before = { ...proxy.swallowed };

@@ -61,9 +61,15 @@ export class SwallowingProxy implements AsyncDisposable {
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Closes the connections that are there. */
+  hangUp(): void {
     for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.hangUp();
+    await closed;
   }
 
   #serve(client: net.Socket): void {
