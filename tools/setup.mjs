@@ -168,6 +168,18 @@ function filesUnder(folder) {
   });
 }
 
+/** Sets up what is missing, runs a script of what was built (its place below the root, in parts), and ends as it does. */
+export async function runBuilt(script, args) {
+  try {
+    await install();
+    await build();
+  } catch (error) {
+    fail(error);
+  }
+  const node = ["--enable-source-maps", "--disable-warning=TimeoutNegativeWarning"];
+  process.exit(await run(pinnedNode(), [...node, join(root, ...script), ...args]));
+}
+
 /** Ends the process with what went wrong, in a line. */
 export function fail(error) {
   console.error(`apispool │ ${error instanceof StepFailed ? error.message : (error.stack ?? error)}`);
