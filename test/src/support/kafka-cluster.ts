@@ -1,18 +1,17 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BrokerRegistry, brokerMark } from "@apispool/launcher/broker-registry.js";
-import { runCommand } from "@apispool/launcher/command.js";
+import { BrokerRegistry } from "@apispool/launcher/broker-registry.js";
 import { findJava } from "@apispool/launcher/java.js";
 import { ensureKafkaLibs } from "@apispool/launcher/kafka-libs.js";
 import { kafkaAnswers } from "@apispool/launcher/kafka-probe.js";
-import { log4jProperties, serverProperties } from "@apispool/launcher/kafka-settings.js";
+import { serverProperties } from "@apispool/launcher/kafka-settings.js";
 import { freePort } from "@apispool/launcher/ports.js";
 import { commandLine } from "@apispool/launcher/process-table.js";
 import { untilReady } from "@apispool/launcher/ready.js";
 import type { SupervisedProcess } from "@apispool/launcher/supervised-process.js";
 import type { Supervisor } from "@apispool/launcher/supervisor.js";
 import { kafkaHome } from "../harness/paths.js";
+import { startKafkaNode } from "./kafka-node.js";
 
 /** Several brokers; the first one is the controller, too, and had better be left alive. */
 export interface KafkaCluster {
@@ -36,36 +35,20 @@ export async function startKafkaCluster(supervisor: Supervisor, dir: string): Pr
   const controller = await freePort();
   const id = randomBytes(16).toString("base64url").replace(/^-/, "A");
   const nodes = await Promise.all(
-    ids.map(async (nodeId, i) => {
-      const folder = join(dir, String(nodeId));
-      await mkdir(folder, { recursive: true });
-      const port = ports[i] ?? 0;
-      await writeFile(join(folder, "server.properties"), propertiesOf(nodeId, port, controller));
-      await writeFile(join(folder, "log4j2.properties"), log4jProperties);
-      const jvm = (heap: string, ...args: string[]): string[] => [
-        heap,
-        "-Djava.awt.headless=true",
-        "-Dlog4j2.configurationFile=log4j2.properties",
-        brokerMark(folder),
-        "-cp",
-        join(libs, "*"),
-        ...args,
-      ];
-      const format = ["kafka.tools.StorageTool", "format", "--cluster-id", id, "--config", "server.properties"];
-      const { code, text } = await runCommand(java.command, jvm("-Xmx256m", ...format), { cwd: folder });
-      if (code !== 0) throw new Error(`a broker's storage could not be formatted:\n${text}`);
-      return supervisor.start({
+    ids.map((nodeId, i) =>
+      startKafkaNode({
+        supervisor,
+        registry,
+        owner,
+        java: java.command,
+        libs,
         name: `kafka-${nodeId}`,
-        command: java.command,
-        args: jvm("-Xmx384m", "kafka.Kafka", "server.properties"),
-        env: process.env,
-        cwd: folder,
-        ipc: false,
-        logFile: join(folder, "kafka.log"),
-        stopTimeoutMs: 6000,
-        onSpawn: (pid) => registry.note(folder, pid, owner),
-      });
-    }),
+        folder: join(dir, String(nodeId)),
+        clusterId: id,
+        properties: propertiesOf(nodeId, ports[i] ?? 0, controller),
+        heap: "-Xmx384m",
+      }),
+    ),
   );
   const brokers = ports.map((port) => `127.0.0.1:${port}`);
   const node = (nodeId: number): SupervisedProcess => {

@@ -1,18 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BrokerRegistry, brokerMark } from "@apispool/launcher/broker-registry.js";
-import { runCommand } from "@apispool/launcher/command.js";
+import { BrokerRegistry } from "@apispool/launcher/broker-registry.js";
 import { findJava } from "@apispool/launcher/java.js";
 import { ensureKafkaLibs } from "@apispool/launcher/kafka-libs.js";
 import { kafkaAnswers } from "@apispool/launcher/kafka-probe.js";
-import { log4jProperties } from "@apispool/launcher/kafka-settings.js";
 import { freePort } from "@apispool/launcher/ports.js";
 import { commandLine } from "@apispool/launcher/process-table.js";
 import { untilReady } from "@apispool/launcher/ready.js";
 import type { SupervisedProcess } from "@apispool/launcher/supervised-process.js";
 import type { Supervisor } from "@apispool/launcher/supervisor.js";
 import { kafkaHome } from "../../harness/paths.js";
+import { startKafkaNode } from "../../support/kafka-node.js";
 import { SwallowingProxy } from "../network/swallowing-proxy.js";
 import type { Way, Ways } from "../network/way.js";
 import { nodeProperties } from "./broker-settings.js";
@@ -91,34 +89,17 @@ export class Brokers implements AsyncDisposable {
         settings: {},
       }));
       const brokerPort = brokerPorts[id - 1] ?? 0;
-      await mkdir(folder, { recursive: true });
-      await writeFile(
-        join(folder, "server.properties"),
-        nodeProperties({ id, brokerPort, controllerPorts, listeners }),
-      );
-      await writeFile(join(folder, "log4j2.properties"), log4jProperties);
-      const jvm = (heap: string, ...args: string[]): string[] => [
-        heap,
-        "-Djava.awt.headless=true",
-        "-Dlog4j2.configurationFile=log4j2.properties",
-        brokerMark(folder),
-        "-cp",
-        join(libs, "*"),
-        ...args,
-      ];
-      const format = ["kafka.tools.StorageTool", "format", "--cluster-id", clusterId, "--config", "server.properties"];
-      const { code, text } = await runCommand(java.command, jvm("-Xmx256m", ...format), { cwd: folder });
-      if (code !== 0) throw new Error(`a broker's storage could not be formatted:\n${text}`);
-      const running = supervisor.start({
+      const running = await startKafkaNode({
+        supervisor,
+        registry,
+        owner,
+        java: java.command,
+        libs,
         name,
-        command: java.command,
-        args: jvm("-Xmx512m", "kafka.Kafka", "server.properties"),
-        env: process.env,
-        cwd: folder,
-        ipc: false,
-        logFile: join(folder, "kafka.log"),
-        stopTimeoutMs: 6000,
-        onSpawn: (pid) => registry.note(folder, pid, owner),
+        folder,
+        clusterId,
+        properties: nodeProperties({ id, brokerPort, controllerPorts, listeners }),
+        heap: "-Xmx512m",
       });
       const address = `127.0.0.1:${brokerPort}`;
       // It may die as often as it has no room, or none to talk to.
