@@ -16,11 +16,8 @@ import {
   type RecordFilter,
 } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { invalidArgument, rpcError } from "@apispool/common/errors.js";
-import { type CallContext, type Implementation, addService } from "@apispool/common/grpc-server.js";
-import { HealthState } from "@apispool/common/health.js";
-import { silentLogger } from "@apispool/common/logger.js";
-import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
-import type { TlsFiles } from "@apispool/common/tls-files.js";
+import type { CallContext, Implementation } from "@apispool/common/grpc-server.js";
+import { FakeService } from "./fake-service.js";
 
 /** When the first record of a fake store was written, in milliseconds; each later one a second after it. */
 export const firstIngestedMs = Date.parse("2026-11-01T00:00:00Z");
@@ -29,8 +26,7 @@ export const firstIngestedMs = Date.parse("2026-11-01T00:00:00Z");
  * A RecordStore over an array, on a real grpc-js server. It knows sources, ids, times, versions, orders, limits and cursors; of
  * `where` only that "?" is wrong and "none" matches nothing. It remembers what it was asked.
  */
-export class FakeStore {
-  tls: TlsFiles | undefined;
+export class FakeStore extends FakeService<(typeof RecordStore)["method"]> {
   readonly records: StoredRecord[] = [];
   readonly queries: QueryRequest[] = [];
   readonly counts: CountRequest[] = [];
@@ -49,25 +45,9 @@ export class FakeStore {
     { progress: { done: 4n, total: 4n, elapsed: { seconds: 2n, nanos: 0 } }, complete: true },
   ];
   rebuilds = 0;
-  server: RunningServer | undefined;
-  health = new HealthState([RecordStore.typeName]);
 
-  async start(address = "127.0.0.1:0"): Promise<string> {
-    this.server = await startGrpcService({
-      tls: this.tls,
-      log: silentLogger,
-      health: this.health,
-      address,
-      services: [RecordStore],
-      register: (server, options) => addService(server, RecordStore, this.#implementation(), options),
-    });
-    this.health.setServing(true);
-    return `127.0.0.1:${this.server.port}`;
-  }
-
-  async stop(): Promise<void> {
-    await this.server?.stop();
-    this.server = undefined;
+  constructor() {
+    super(RecordStore);
   }
 
   /** Adds a record, a second after the one before. */
@@ -78,7 +58,7 @@ export class FakeStore {
     this.records.push(create(RecordSchema, { source, id, offset, ingestedAt, payload, ...more }));
   }
 
-  #implementation(): Implementation<(typeof RecordStore)["method"]> {
+  protected implementation(): Implementation<(typeof RecordStore)["method"]> {
     return {
       query: (request, context) => this.#query(request, context),
       get: ({ source, id, limit }) => {

@@ -13,19 +13,13 @@ import { RecordSchema } from "@apispool/contracts/apispool/v1/record_pb.js";
 import { ActualState, DesiredState, WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { invalidArgument, rpcError } from "@apispool/common/errors.js";
 import type { CallContext, Implementation } from "@apispool/common/grpc-server.js";
-import { HealthState } from "@apispool/common/health.js";
-import { silentLogger } from "@apispool/common/logger.js";
-import { addService } from "@apispool/common/grpc-server.js";
-import type { TlsFiles } from "@apispool/common/tls-files.js";
-import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
+import { FakeService } from "./fake-service.js";
 
 /**
  * A DataReader over an array, on a real grpc-js server: what the gateway has to work with, Kafka left out. It keeps
  * positions and the lock of each reader as the contract says, and remembers what it was asked.
  */
-export class FakeReader {
-  /** Who calls then has to show a certificate. */
-  tls: TlsFiles | undefined;
+export class FakeReader extends FakeService<(typeof DataReader)["method"]> {
   readonly log: string[];
   readonly positions: Map<string, number>;
   readonly requests: FetchUnreadRequest[] = [];
@@ -50,31 +44,12 @@ export class FakeReader {
   held = 0;
   readonly #locks = new Map<string, Promise<void>>();
   readonly #wakeUps = new Set<() => void>();
-  server: RunningServer | undefined;
-  health = new HealthState([DataReader.typeName]);
 
   /** Another process on the same log and positions, as it were, where one is given. */
   constructor(same?: FakeReader) {
+    super(DataReader);
     this.log = same?.log ?? [];
     this.positions = same?.positions ?? new Map<string, number>();
-  }
-
-  async start(address = "127.0.0.1:0"): Promise<string> {
-    this.server = await startGrpcService({
-      tls: this.tls,
-      log: silentLogger,
-      health: this.health,
-      address,
-      services: [DataReader],
-      register: (server, options) => addService(server, DataReader, this.#implementation(), options),
-    });
-    this.health.setServing(true);
-    return `127.0.0.1:${this.server.port}`;
-  }
-
-  async stop(): Promise<void> {
-    await this.server?.stop();
-    this.server = undefined;
   }
 
   /** Adds records, each a JSON text. */
@@ -87,7 +62,7 @@ export class FakeReader {
     return this.positions.get(reader) ?? 0;
   }
 
-  #implementation(): Implementation<(typeof DataReader)["method"]> {
+  protected implementation(): Implementation<(typeof DataReader)["method"]> {
     const known = (name: string): number => {
       const position = this.positions.get(name);
       if (position === undefined) throw rpcError(Code.NotFound, "UNKNOWN_READER", `there is no reader "${name}"`);
@@ -249,33 +224,15 @@ function recordOf(json: string, offset: number) {
 }
 
 /** A WorkerControl of one source. */
-export class FakeIngestor {
-  /** Who calls then has to show a certificate. */
-  tls: TlsFiles | undefined;
+export class FakeIngestor extends FakeService<(typeof WorkerControl)["method"]> {
   started = false;
   /** Ends the streams of WatchStatus with it. */
   failWatch: ((error: unknown) => void) | undefined;
   #changed: (() => void) | undefined;
   readonly contexts: CallContext[] = [];
-  server: RunningServer | undefined;
-  health = new HealthState([WorkerControl.typeName]);
 
-  async start(address = "127.0.0.1:0"): Promise<string> {
-    this.server = await startGrpcService({
-      tls: this.tls,
-      log: silentLogger,
-      health: this.health,
-      address,
-      services: [WorkerControl],
-      register: (server, options) => addService(server, WorkerControl, this.#implementation(), options),
-    });
-    this.health.setServing(true);
-    return `127.0.0.1:${this.server.port}`;
-  }
-
-  async stop(): Promise<void> {
-    await this.server?.stop();
-    this.server = undefined;
+  constructor() {
+    super(WorkerControl);
   }
 
   #status(changed: boolean) {
@@ -317,7 +274,7 @@ export class FakeIngestor {
     }
   }
 
-  #implementation(): Implementation<(typeof WorkerControl)["method"]> {
+  protected implementation(): Implementation<(typeof WorkerControl)["method"]> {
     return {
       start: ({ sources }, context) => this.#set(true, sources, context),
       stop: ({ sources }, context) => this.#set(false, sources, context),
