@@ -4,6 +4,9 @@ import { listenOn, resetAfterFinMs, tcpOf, untilTcpEnd, wasReset } from "./tcp-e
 /** How long a client that has said goodbye may take to end its connection before it is told goodbye, in milliseconds. */
 const goodbyeMs = 50;
 
+/** How often the kernel is asked whether it still knows a client that somebody watches, in milliseconds. */
+const lookEveryMs = 1000;
+
 /** Who wants to know how a connection ends. */
 export interface Watcher {
   /** The client has ended its side. */
@@ -24,6 +27,9 @@ export class Http2End {
   readonly #watchers = new Set<Watcher>();
   /** What Node wanted to do and could not yet. */
   readonly #held: (() => void)[] = [];
+  /** Ends the connection where the kernel has forgotten the client. */
+  readonly #look: () => void;
+  #looking: NodeJS.Timeout | undefined;
 
   private constructor(session: Http2Session) {
     // What a session calls its socket is a proxy that throws once the session is over; `once` gives the real one,
@@ -47,6 +53,10 @@ export class Http2End {
     const fin = (): void => {
       // Bytes may have been on their way to a client that is gone; its kernel then answers them with a reset.
       setTimeout(() => over(!wasReset(tcp)), resetAfterFinMs(socket));
+    };
+    // A reset that meets Node while it writes over TLS and does not read is told to nobody: no end, no error, no close.
+    this.#look = () => {
+      if (wasReset(tcp)) over(false);
     };
     socket.once("error", () => this.#over(false));
     socket.once("close", () => this.#over(false));
@@ -80,6 +90,7 @@ export class Http2End {
 
   watch(watcher: Watcher): void {
     this.#watchers.add(watcher);
+    this.#looking ??= setInterval(this.#look, lookEveryMs).unref();
   }
 
   unwatch(watcher: Watcher): void {
@@ -95,6 +106,8 @@ export class Http2End {
   }
 
   #release(): void {
+    clearInterval(this.#looking);
+    this.#looking = undefined;
     for (const act of this.#held.splice(0)) act();
   }
 }
