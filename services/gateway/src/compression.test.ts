@@ -97,7 +97,12 @@ describe.each(codings)("an answer in %s", (coding) => {
     const request = http1Get("/data?reader=slow", `accept-encoding: ${coding}\r\naccept: application/x-ndjson\r\n`);
     const client = new RawClient({ port: harness.port, request, bytes: 1000 });
     await client.full();
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    // Until all that lies between is full, which takes a busy machine a while.
+    await eventually(async () => {
+      const before = harness.reader.sent;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return before > 0 && harness.reader.sent === before;
+    });
     const { sent } = harness.reader;
     expect(sent).toBeLessThan(15_000);
     await new Promise((resolve) => setTimeout(resolve, 300));
