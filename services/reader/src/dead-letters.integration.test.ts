@@ -43,11 +43,13 @@ describe("dead letters", () => {
       idempotent: true,
     });
     await producer.connect();
+    const topic = harness.names.deadLetters(source);
+    let last = -1;
     for (const value of values) {
       const transaction = await producer.transaction();
       written += 1;
-      await transaction.send({
-        topic: harness.names.deadLetters(source),
+      const [sent] = await transaction.send({
+        topic,
         messages: [
           {
             partition: 0,
@@ -64,7 +66,9 @@ describe("dead letters", () => {
         ],
       });
       await (abort ? transaction.abort() : transaction.commit());
+      last = Number(sent?.baseOffset ?? 0);
     }
+    await harness.ended(topic, 0, last);
     await producer.disconnect();
   }
 

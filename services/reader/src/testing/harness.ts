@@ -157,12 +157,12 @@ export class Harness {
       this.#sequences.set(key, before + values.length);
     }
     await producer.disconnect();
-    await this.#ended(topic, partition, last);
+    await this.ended(topic, partition, last);
     if (readsStore && !abort) await this.projected(source, partition);
   }
 
   /** Until readers get past an offset: Kafka answers the end of a transaction before its marker is in the partition. */
-  async #ended(topic: string, partition: number, offset: number): Promise<void> {
+  async ended(topic: string, partition: number, offset: number): Promise<void> {
     const log = createLogReader(this.settings);
     const stable = async (): Promise<number> => (await log.offsetsAt("latest", [{ topic, partition }]))[0]?.offset ?? 0;
     while ((await stable()) <= offset) await new Promise((resolve) => setTimeout(resolve, 5));
