@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, it } from "@jest/globals";
 import { Harness, quakes } from "./testing/harness.js";
@@ -66,15 +67,17 @@ it(
       process.kill("SIGKILL");
       await once(process, "exit");
     }
-    start();
+    const last = start();
+    // Before its first line it has no handler for signals yet.
+    await once(last.stdout as Readable, "data");
     while ((await recordsNow()) < kills * PER_KILL) await sleep(50);
     for (const partition of [0, 1]) {
       const kept = await harness.storeRows("quakes", partition);
       expect(kept).toHaveLength((kills * PER_KILL) / 2);
       expect(kept).toEqual(await harness.topicRows("quakes", partition));
     }
-    child?.kill("SIGTERM");
-    expect(await once(child as ChildProcess, "exit")).toEqual([0, null]);
+    last.kill("SIGTERM");
+    expect(await once(last, "exit")).toEqual([0, null]);
   },
   60_000 + kills * 20_000,
 );
