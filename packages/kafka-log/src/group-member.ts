@@ -133,7 +133,6 @@ export class GroupMember {
   async #join(): Promise<void> {
     const { group, sessionMs, rebalanceMs, describe, assign, onAssigned } = this.#options;
     this.#again = false;
-    const since = performance.now();
     const joined = await this.#ask(async (broker) =>
       broker.joinGroup({
         groupId: group,
@@ -148,6 +147,9 @@ export class GroupMember {
     this.#generation = joined.generationId;
     const leads = joined.leaderId === joined.memberId;
     const shares = leads ? [...assign(joined.members)] : [];
+    // Not from the joining on: the coordinator lets nobody's session end while it waits for others to join, which may take
+    // longer than a session. Who counted that would be lost as soon as it is in, join again, and make the others do the same.
+    const since = performance.now();
     const { memberAssignment } = await this.#ask(async (broker) =>
       broker.syncGroup({
         groupId: group,

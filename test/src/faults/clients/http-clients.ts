@@ -69,10 +69,9 @@ export class JsonManual extends HttpClient {
     const { answer, upTo } = await this.answer(`&ack=${acknowledging}`, "manual", signal, () => {
       if (pending !== undefined) this.recorder.acked(this.name, pending.upTo);
     });
-    if (answer.records.length === 0 && answer.gaps.length === 0) {
-      if (this.#restMs > 0) await sleep(this.#restMs, undefined, { signal });
-      return;
-    }
+    const caughtUp = answer.records.length < LIMIT / 20;
+    if (this.#restMs > 0 && caughtUp) await sleep(this.#restMs, undefined, { signal });
+    if (answer.records.length === 0 && answer.gaps.length === 0) return;
     this.#turn += 1;
     if (this.#turn % 2 === 0) {
       this.#pending = { cursor: answer.cursor, upTo };
