@@ -1,4 +1,4 @@
-# One image per service: docker build --build-arg SERVICE=gateway .   (ingestor, reader, gateway or demo-api)
+# One image per service: docker build --build-arg SERVICE=gateway .   (ingestor, reader, store, gateway or demo-api)
 
 # Every package is built once, whichever service is asked for: this stage does not depend on SERVICE, so it is shared.
 FROM node:24-slim AS build
@@ -21,6 +21,8 @@ ENV NODE_ENV=production SERVICE=$SERVICE
 WORKDIR /app
 # Owned by root, run by somebody else: the process cannot change its own code.
 COPY --from=service /out .
+# Where a volume for the store's files goes; a new one takes over whose it is.
+RUN mkdir -p /var/lib/apispool && chown 1000:1000 /var/lib/apispool
 # The user "node", by its number: Kubernetes cannot tell of a name that it is not root.
 USER 1000:1000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["node", "tools/healthcheck.mjs"]

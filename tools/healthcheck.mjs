@@ -73,6 +73,7 @@ function httpServes(port, path, secure = false) {
 const checks = {
   ingestor: () => grpcServes(portOf("INGESTOR_ADDRESS", "127.0.0.1:50051")),
   reader: () => grpcServes(portOf("READER_ADDRESS", "127.0.0.1:50052")),
+  store: () => grpcServes(portOf("STORE_ADDRESS", "127.0.0.1:50053")),
   gateway: () => {
     const secure = Boolean(process.env.TLS_CERT_FILE?.trim());
     // Where clients have to show a certificate, this one has none: it asks where operators do.

@@ -6,27 +6,18 @@ import { onPath } from "./ingest/programs.js";
 import { type Quiet, measureQuiet } from "./ingest/quiet.js";
 import { runRival } from "./ingest/rival-run.js";
 import { type Rival, rivals } from "./ingest/rivals.js";
-import { median, writeResults } from "./results.js";
+import type { Outcome } from "./outcome.js";
+import { missed } from "./report/goal.js";
+import { type IngestFigures, type IngestRow as Row, ingestGoals } from "./report/ingest-report.js";
+import { ingestNames } from "./report/ingest-names.js";
+import { median } from "./results.js";
 import { table } from "./table.js";
 
 const PER_PAGE = 1000;
 const SOURCE = "bench";
-/** Of what kafkajs does from memory. */
-const LEAST_RATIO = 0.9;
-/** In MB, with a thousand sources. */
-const MOST_MEMORY = 512;
 
-interface Row {
-  readonly name: string;
-  readonly seconds: number[];
-  /** The most that the process ever had, in MB; undefined where it was not looked at. */
-  memory: number | undefined;
-  /** Processor time; a process's start is in it, of which the ingestor takes about a second. */
-  readonly cpu: number[];
-}
-
-/** Polling a fast API into Kafka, beside producers that have their records in memory. Gives what is wrong. */
-export async function benchIngest(self: NodeJS.Process, args: readonly string[]): Promise<string[]> {
+/** Polling a fast API into Kafka, beside producers that have their records in memory. */
+export async function benchIngest(self: NodeJS.Process, args: readonly string[]): Promise<Outcome<IngestFigures>> {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -42,7 +33,6 @@ export async function benchIngest(self: NodeJS.Process, args: readonly string[])
   const [records, bytes, rounds] = [Number(values.records), Number(values.bytes), Number(values.rounds)];
   const say = (text: string): void => console.log(`bench    │ ${text}`);
   await using bed = await IngestBed.start(self, values.profile);
-  const problems: string[] = [];
   const { found, missing: notMeasured } = await findRivals(self.env["PATH"] ?? "");
   const rows = new Map<string, Row>();
   if (values.only === undefined || values.only === "throughput") {
@@ -84,16 +74,6 @@ export async function benchIngest(self: NodeJS.Process, args: readonly string[])
         note(rival.name, seconds, usage);
       }
     }
-    const timeOf = (name: string): number => median(rows.get(name)?.seconds ?? []);
-    for (const name of [PAGES, LINES]) {
-      const ratio = timeOf(KAFKAJS) / timeOf(name);
-      if (ratio < LEAST_RATIO) problems.push(`${name}: ${ratio.toFixed(2)} of kafkajs, ${LEAST_RATIO} is the goal`);
-    }
-    for (const { rival } of found) {
-      const ours = rival.shape === "pages" ? PAGES : LINES;
-      const ratio = timeOf(rival.name) / timeOf(ours);
-      if (ratio < 1) problems.push(`${ours}: ${ratio.toFixed(2)} of ${rival.name}, ahead of it is the goal`);
-    }
     console.log(
       `\n${throughputTable([...rows.values()], records, bytes)}\n\n` +
         (notMeasured.length === 0 ? "" : `Not measured: ${notMeasured.join("; ")}.\n`),
@@ -102,21 +82,17 @@ export async function benchIngest(self: NodeJS.Process, args: readonly string[])
   let quiet: Quiet | undefined;
   if (values.only === undefined || values.only === "sources") {
     quiet = await measureQuiet(bed, Number(values.sources), Number(values.seconds), say);
-    problems.push(...quiet.problems);
-    if (quiet.peakMemory >= MOST_MEMORY)
-      problems.push(`the ingestor took ${quiet.peakMemory.toFixed(0)} MB with many sources`);
   }
-  const options = { records, bytes, rounds };
-  say(
-    `all figures are in ${await writeResults("ingest", { options, rows: [...rows.values()], quiet, notMeasured, problems })}`,
-  );
-  return problems;
+  const figures: IngestFigures = {
+    options: { records, bytes, rounds },
+    rows: [...rows.values()],
+    ...(quiet === undefined ? {} : { quiet }),
+    notMeasured,
+  };
+  return { figures, problems: [...(quiet?.problems ?? []), ...missed(ingestGoals(figures))] };
 }
 
-const KAFKAJS = "kafkajs from memory, idempotent";
-const PAGES = "Apispool, JSON pages of 1,000";
-const LINES = "Apispool, one NDJSON answer";
-const JAVA = "Kafka's producer-perf tool (Java)";
+const { kafkajs: KAFKAJS, pages: PAGES, lines: LINES, java: JAVA } = ingestNames;
 
 /** One poll by an ingestor that does nothing else: from the first request until the last record can be read. */
 async function pollOnce(bed: IngestBed, api: Api, shape: "pages" | "lines", round: number, records: number) {

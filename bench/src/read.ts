@@ -2,17 +2,17 @@ import { fillTopic } from "./fill.js";
 import { benchOptions } from "./options.js";
 import { JavaConsumer } from "./peers.js";
 import { type Measurement, type Parties, measurementsOf } from "./read/measurements.js";
+import { librdkafkaMissing } from "./read/other-clients.js";
 import { type Row, type Sample, readTable } from "./read/read-table.js";
 import { type Shape, describeShape, shapesOf } from "./read/shape.js";
-import { writeResults } from "./results.js";
+import type { Outcome } from "./outcome.js";
+import { missed } from "./report/goal.js";
+import { type ReadFigures, readGoals } from "./report/read-report.js";
 import { TestBed, kafkaHome } from "./test-bed.js";
 import type { Usage } from "./usage.js";
 
-/** What each service may have, in MB, however many records are read. */
-const MOST_MEMORY = 200;
-
-/** Reading full topics to their end: Apispool's ways beside Kafka's own clients. Gives what is wrong; nothing when all is well. */
-export async function benchRead(self: NodeJS.Process, args: readonly string[]): Promise<string[]> {
+/** Reading full topics to their end: Apispool's ways beside Kafka's own clients. */
+export async function benchRead(self: NodeJS.Process, args: readonly string[]): Promise<Outcome<ReadFigures>> {
   const options = benchOptions(args);
   const say = (text: string): void => console.log(`bench    │ ${text}`);
   await using bed = await TestBed.start(self, options.profile, options.kafkaPort);
@@ -20,12 +20,14 @@ export async function benchRead(self: NodeJS.Process, args: readonly string[]): 
   const java = await JavaConsumer.prepare(kafkaHome, bed.env, say);
   const reader = await bed.startReader();
   const gateway = await bed.startGateway(reader);
-  const { STRIMZI_URL: strimzi, PIXY_URL: pixy } = self.env;
+  const { STRIMZI_URL: strimzi, PIXY_URL: pixy, LIBRDKAFKA_PYTHON: python } = self.env;
+  const noLibrdkafka = await librdkafkaMissing(python);
   const parties: Parties = {
     brokers,
     reader,
     gateway,
     java: typeof java === "string" ? undefined : java,
+    librdkafka: noLibrdkafka === undefined ? python : undefined,
     strimzi,
     pixy,
   };
@@ -33,23 +35,22 @@ export async function benchRead(self: NodeJS.Process, args: readonly string[]): 
     ...(typeof java === "string" ? [`Kafka's consumer-perf tool (${java})`] : []),
     ...(strimzi === undefined ? ["Strimzi Kafka Bridge (no STRIMZI_URL)"] : []),
     ...(pixy === undefined ? ["kafka-pixy (no PIXY_URL)"] : []),
-    "Confluent REST Proxy and librdkafka (neither on npm nor on Maven Central)",
+    ...(noLibrdkafka === undefined ? [] : [`librdkafka (${noLibrdkafka})`]),
+    "Confluent REST Proxy (not on Maven Central)",
   ];
-  const problems: string[] = [];
-  const results: object[] = [];
+  const results: (Shape & { rows: Row[] })[] = [];
   for (const shape of shapesOf(options.records, options.bytes, options.partitions)) {
     say(`writing ${describeShape(shape)} …`);
     await fillTopic({ brokers: brokers.split(","), ...shape });
     const all = measurementsOf(shape, parties);
     const wanted = all.filter(({ key }) => options.only.length === 0 || options.only.includes(key));
     const rows = await measureAll(shape, wanted, options.rounds, bed, say);
-    problems.push(...tooMuchMemory(rows));
     results.push({ ...shape, rows });
     console.log(`\n${describeShape(shape)}:\n\n${readTable(rows, shape.bytes)}\n`);
   }
   console.log(`Not measured: ${notMeasured.join("; ")}.`);
-  say(`all figures are in ${await writeResults("read", { options, results, notMeasured, problems })}`);
-  return problems;
+  const figures = { options, results, notMeasured };
+  return { figures, problems: missed(readGoals(figures)) };
 }
 
 async function measureAll(
@@ -88,12 +89,4 @@ async function measure({ name, read, ours, records }: Measurement, reader: strin
     cpu: of(({ cpu }, process) => cpu - (before[process]?.cpu ?? 0)),
     memory: { ...of(({ peakMemory }) => peakMemory), ...(memory === undefined ? {} : { itself: memory }) },
   };
-}
-
-/** The most that a service had when it had given its records as NDJSON. */
-function tooMuchMemory(rows: readonly Row[]): string[] {
-  const last = rows.find(({ key }) => key === "ndjson")?.rounds.at(-1);
-  return Object.entries(last?.memory ?? {})
-    .filter(([, peak]) => peak >= MOST_MEMORY)
-    .map(([process, peak]) => `the ${process} took ${peak.toFixed(0)} MB of memory; ${MOST_MEMORY} are allowed`);
 }

@@ -29,6 +29,7 @@ export class TestBed {
   readonly #dir: string;
   readonly #closeLog: () => Promise<void>;
   readonly #profile: string | undefined;
+  readonly #kafka: SupervisedProcess;
   readonly #services = new Map<ServiceName, SupervisedProcess>();
 
   private constructor(parts: {
@@ -38,6 +39,7 @@ export class TestBed {
     dir: string;
     closeLog: () => Promise<void>;
     profile: string | undefined;
+    kafka: SupervisedProcess;
   }) {
     this.brokers = parts.brokers;
     this.env = parts.env;
@@ -45,6 +47,7 @@ export class TestBed {
     this.#dir = parts.dir;
     this.#closeLog = parts.closeLog;
     this.#profile = parts.profile;
+    this.#kafka = parts.kafka;
   }
 
   /**
@@ -70,7 +73,15 @@ export class TestBed {
         env,
         supervisor,
       });
-      return new TestBed({ brokers: kafka.brokers, env, supervisor, dir, closeLog: () => log.close(), profile });
+      return new TestBed({
+        brokers: kafka.brokers,
+        kafka: kafka.process,
+        env,
+        supervisor,
+        dir,
+        closeLog: () => log.close(),
+        profile,
+      });
     } catch (error) {
       await supervisor.stop();
       throw error;
@@ -106,10 +117,20 @@ export class TestBed {
       LOG_FORMAT: "json",
       ...variables,
     });
-    const profiling = this.#profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${resolve(this.#profile)}`];
+    const profiling = this.#profile === undefined ? [] : profileArgs(this.#profile, name);
     const started = this.#supervisor.start({ ...spec, args: [...profiling, ...spec.args] });
     this.#services.set(name, started);
     await untilReady(started, check, { timeoutMs: 60_000 });
+  }
+
+  /** Of Kafka and of each service. Throws when one of them died on the way. */
+  pids(): Readonly<Record<string, number>> {
+    const pids: Record<string, number> = {};
+    for (const [name, { pid, restarts, lastDeath }] of [["kafka", this.#kafka] as const, ...this.#services]) {
+      if (restarts > 0 || pid === undefined) throw new Error(`the ${name} died: ${lastDeath ?? "nobody knows why"}`);
+      pids[name] = pid;
+    }
+    return pids;
   }
 
   /** What each service has used so far. Throws when one of them died on the way. */
@@ -130,9 +151,14 @@ export class TestBed {
   }
 }
 
+/** Node's, for a CPU profile whose name begins with that. */
+export function profileArgs(dir: string, name: string): string[] {
+  return ["--cpu-prof", `--cpu-prof-dir=${resolve(dir)}`, `--cpu-prof-name=${name}.cpuprofile`];
+}
+
 /** Settings of the person who runs this, for their own Apispool, are not the benchmark's. */
 function withoutSettings(env: NodeJS.ProcessEnv): Variables {
   const ours =
-    /^(SOURCE_|DEMO_|KAFKA_|TOPIC_|PORT$|HOST$|DELIVERY_|LOG_|NODE_ENV$|NODE_OPTIONS$|BATCH_BYTES$|FETCH_BYTES$|READER_)/;
+    /^(SOURCE_|DEMO_|KAFKA_|TOPIC_|PORT$|HOST$|DELIVERY_|LOG_|NODE_ENV$|NODE_OPTIONS$|BATCH_BYTES$|FETCH_BYTES$|READER_|STORE)/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)));
 }

@@ -19,7 +19,7 @@ describe("apispool, as a person types it", () => {
   beforeAll(async () => {
     upstream = await Upstream.start();
     upstream.add(5);
-    stack = await startTestStack({ sourceUrl: upstream.url, sourceName: "items" });
+    stack = await startTestStack({ sourceUrl: upstream.url, sourceName: "items", store: true });
   }, 120_000);
 
   afterEach(() => {
@@ -102,6 +102,27 @@ describe("apispool, as a person types it", () => {
     expect([mine.code, theirs.code]).toEqual([130, 130]);
     expect(mine.err).toMatch(/^the connection to .* is lost .*; trying again\nconnected again\n$/);
     expect(await run("fetch", "--reader", "tail")).toMatchObject({ code: 0, out: "" });
+  });
+
+  it("queries all that there ever was, as /data gives it, and builds the store again", async () => {
+    const text = async (path: string, accept = "application/x-ndjson"): Promise<string> =>
+      (await fetch(`${stack.gatewayUrl}${path}`, { headers: { accept } })).text();
+    const all = await text("/data?since=earliest");
+    await eventually(async () => expect(await text("/records?order=ingested")).toBe(all));
+    const stored = await run("records", "items", "--json", "--order", "asc", "--all");
+    expect([stored.code, stored.out, stored.err]).toEqual([0, all, ""]);
+    const count = ids(all).length;
+    expect((await run("records", "count")).out).toBe(`${count}\n`);
+    const [first = ""] = all.split("\n");
+    const one = await text("/records/items/item-0", "application/json");
+    expect(one).toContain(first);
+    expect(await text("/records?id=item-0&where=id+%3D+'item-0'", "text/csv")).toMatch(
+      /^source,id,[^]*\r\nitems,item-0,0,0,/,
+    );
+    expect(await run("records", "--where", "id >")).toMatchObject({ code: 2, err: expect.stringMatching(/where/) });
+    expect(await run("store", "rebuild", "--yes")).toMatchObject({ code: 0, out: expect.stringMatching(/^rebuilt: /) });
+    expect(await text("/records?order=ingested")).toBe(all);
+    expect((await run("store")).out).toMatch(new RegExp(`^sqlite: [^]*items +${count} `));
   });
 
   it("tells of readers, moves and forgets them", async () => {

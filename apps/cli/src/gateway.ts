@@ -1,6 +1,7 @@
 import { type Client, ConnectError, createClient } from "@connectrpc/connect";
 import { Http2SessionManager, createConnectTransport } from "@connectrpc/connect-node";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { RecordStore } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { reasonOf } from "@apispool/common/errors.js";
 import { credentialFrom, showing } from "./credential.js";
@@ -13,6 +14,7 @@ export interface Gateway {
   readonly url: string;
   readonly worker: Client<typeof WorkerControl>;
   readonly data: Client<typeof DataReader>;
+  readonly store: Client<typeof RecordStore>;
   /** Fires when the program is to end. */
   readonly signal: AbortSignal;
 }
@@ -40,7 +42,8 @@ export async function withGateway(
   let breaking = false;
   try {
     const [worker, data] = [createClient(WorkerControl, transport), createClient(DataReader, transport)];
-    await work({ url, worker, data, signal });
+    const store = createClient(RecordStore, transport);
+    await work({ url, worker, data, store, signal });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (!(error instanceof ConnectError)) throw error;

@@ -28,6 +28,15 @@ export function parsePlace(now: () => number): (text: string) => Place {
   };
 }
 
+/** Reads an option that is a time, or how long ago. */
+export function parseTime(now: () => number): (text: string) => number {
+  return (text) => {
+    const place = placeOf(text, now());
+    if (typeof place === "object") return place.timeMs;
+    throw new InvalidArgumentError("Allowed: a time such as 2026-11-24T12:00:00Z, or how long ago, such as 15m or 7d.");
+  };
+}
+
 /** Reads an option that names a place or is a cursor, as `since` of the contract has it. */
 export function parseSince(now: () => number): (text: string) => string {
   return (text) => {

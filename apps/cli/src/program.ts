@@ -5,9 +5,11 @@ import { completionCommand } from "./commands/completion.js";
 import { fetchCommand } from "./commands/fetch.js";
 import { keyCommand } from "./commands/key.js";
 import { readersCommand } from "./commands/readers.js";
+import { recordsCommand } from "./commands/records.js";
 import { seekCommand } from "./commands/seek.js";
 import { startCommand, stopCommand } from "./commands/start-stop.js";
 import { statusCommand } from "./commands/status.js";
+import { storeCommand } from "./commands/store.js";
 import { tailCommand } from "./commands/tail.js";
 import { tryCommand } from "./commands/try.js";
 import { upCommand } from "./commands/up.js";
@@ -25,6 +27,7 @@ export function createProgram(around: Surroundings) {
   const groups: readonly [string, readonly CommandUnknownOpts[]][] = [
     ["Running it:", [upCommand(context), startCommand(context), stopCommand(context), statusCommand(context)]],
     ["Reading:", [tailCommand(context), fetchCommand(context), seekCommand(context), readersCommand(context)]],
+    ["All there ever was, where a store is switched on:", [recordsCommand(context), storeCommand(context)]],
     ["Configuration:", [checkCommand(context), tryCommand(context)]],
     ["Access:", [keyCommand(context)]],
     ["Shell:", [completionCommand(context)]],

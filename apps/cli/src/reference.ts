@@ -15,6 +15,7 @@ npx apispool fetch | jq .data            # what "default" has not read yet; agai
 npx apispool fetch --reader me -n 100 --data >> records.jsonl
 npx apispool seek me --to 2h             # "me" gets the last two hours again
 npx apispool readers
+npx apispool records quakes --from 7d --where 'properties.mag >= 5' --csv      # all there ever was: with a store
 \`\`\`
 
 The output is what was asked for, and nothing else: records, tables, JSON. Everything that is said about it (progress, gaps, errors, lost

@@ -6,7 +6,9 @@ import { SignIn, SignOut } from "./parts/sign-in.js";
 import { checkLink, link } from "./state/link.js";
 import { message } from "./state/messages.js";
 import { route } from "./state/route.js";
+import { storeOn } from "./state/store.js";
 import { DeadLettersView } from "./views/dead-letters-view.js";
+import { HistoryView } from "./views/history-view.js";
 import { ReadersView } from "./views/readers-view.js";
 import { RecordsView } from "./views/records-view.js";
 import { SourcesView } from "./views/sources-view.js";
@@ -14,6 +16,7 @@ import { SourcesView } from "./views/sources-view.js";
 const titles: Readonly<Record<ViewName, string>> = {
   sources: "Sources",
   records: "Records",
+  history: "History",
   readers: "Readers",
   "dead-letters": "Dead letters",
 };
@@ -21,6 +24,7 @@ const titles: Readonly<Record<ViewName, string>> = {
 const contents: Readonly<Record<ViewName, () => preact.JSX.Element>> = {
   sources: SourcesView,
   records: RecordsView,
+  history: HistoryView,
   readers: ReadersView,
   "dead-letters": DeadLettersView,
 };
@@ -39,7 +43,7 @@ export function App() {
       <header class="top">
         <span class="brand">Apispool</span>
         <nav aria-label="Views">
-          {views.map((name) => (
+          {views.filter(isThere).map((name) => (
             <a
               key={name}
               href={routeHash({ view: name, source: "" })}
@@ -61,6 +65,11 @@ export function App() {
       <Messages />
     </>
   );
+}
+
+/** The history is there where a store is switched on; whoever came to it by its address is told that there is none. */
+function isThere(name: ViewName): boolean {
+  return name !== "history" || storeOn.value || route.value.view === "history";
 }
 
 /** A link to #content would be taken for a view. */

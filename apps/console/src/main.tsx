@@ -6,6 +6,7 @@ import { watchLink } from "./state/link.js";
 import { watchReaders } from "./state/readers.js";
 import { watchRoute } from "./state/route.js";
 import { watchSources } from "./state/sources.js";
+import { watchStore } from "./state/store.js";
 import { watchTail } from "./state/tail.js";
 
 startClock();
@@ -14,6 +15,7 @@ watchSources();
 watchTail();
 watchReaders();
 watchDeadLetters();
+watchStore();
 void watchLink();
 
 const root = document.querySelector("#app");

@@ -2,7 +2,7 @@
 export interface Ready {
   readonly gatewayUrl: string;
   /** Each service's own address (host:port); undefined where only the gateway can be reached. */
-  readonly services?: { readonly ingestor: string; readonly reader: string };
+  readonly services?: { readonly ingestor: string; readonly reader: string; readonly store?: string | undefined };
   /** Where Kafka is, and whose it is. */
   readonly kafka: string;
   readonly source: { readonly name: string; readonly url: string; readonly demo: boolean };
@@ -29,7 +29,11 @@ export function banner(
     `  gateway    http://${at}  HTTP/JSON, gRPC, gRPC-Web, Connect; in a browser the console`,
     ...(services === undefined
       ? []
-      : [`  ingestor   ${services.ingestor}  gRPC`, `  reader     ${services.reader}  gRPC`]),
+      : [
+          `  ingestor   ${services.ingestor}  gRPC`,
+          `  reader     ${services.reader}  gRPC`,
+          ...(services.store === undefined ? [] : [`  store      ${services.store}  gRPC`]),
+        ]),
     `  Kafka      ${kafka}`,
     `  source     ${source.name}: ${withoutSecrets(source.url)}`,
     ...(source.demo

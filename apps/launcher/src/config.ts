@@ -15,11 +15,16 @@ export interface LauncherConfig {
   /** How many reader processes there are. */
   readonly readers: number;
   readonly kafka: StackOptions["kafka"];
+  /** Undefined: there is none, and nothing of it runs. */
+  readonly store: StackOptions["store"];
 }
 
 /** Reads the launcher's configuration; problems are collected by the reader. */
 export function launcherConfigFromEnv(env: EnvReader, root: string): LauncherConfig {
-  const home = join(resolve(env.string("APISPOOL_DIR", join(root, ".apispool"))), "kafka");
+  const folder = resolve(env.string("APISPOOL_DIR", join(root, ".apispool")));
+  const home = join(folder, "kafka");
+  const store = env.string("STORE");
+  const storePort = env.port("STORE_PORT", 50_053);
   const kafkaPort = env.port("KAFKA_PORT", 9092);
   const brokers = env.addresses("KAFKA_BROKERS", []).join(",");
   return {
@@ -34,6 +39,10 @@ export function launcherConfigFromEnv(env: EnvReader, root: string): LauncherCon
       metrics: env.string("METRICS_PORT") === "off" ? undefined : env.port("METRICS_PORT", 9464),
     },
     readers: env.integer("READERS", { fallback: 1, min: 1, max: 32 }),
+    store:
+      store === undefined
+        ? undefined
+        : { port: storePort, database: store === "sqlite" ? `sqlite:${join(folder, "store")}` : store },
     kafka: brokers === "" ? { home, dir: home, port: kafkaPort } : { brokers },
   };
 }

@@ -1,9 +1,11 @@
-/** A listener beside the one for cleartext; tests look at TLS and SASL with it. */
+/** A listener beside the usual one; tests look at TLS and SASL with it, and put proxies before it. */
 export interface ExtraListener {
   /** In capital letters. */
   readonly name: string;
-  readonly protocol: "SSL" | "SASL_SSL" | "SASL_PLAINTEXT";
+  readonly protocol: "PLAINTEXT" | "SSL" | "SASL_SSL" | "SASL_PLAINTEXT";
   readonly port: number;
+  /** Where clients are told to look for it; the port itself unless given. */
+  readonly advertisedPort?: number;
   /** What Kafka has as listener.name.<name>.<setting>. */
   readonly settings: Readonly<Record<string, string>>;
 }
@@ -14,13 +16,16 @@ export function serverProperties(
   extra: readonly ExtraListener[] = [],
 ): string {
   const more = extra.map(({ name, port }) => `,${name}://127.0.0.1:${port}`).join("");
+  const advertised = extra
+    .map(({ name, port, advertisedPort = port }) => `,${name}://127.0.0.1:${advertisedPort}`)
+    .join("");
   const settings: Readonly<Record<string, string | number>> = {
     "process.roles": "broker,controller",
     "node.id": 1,
     "controller.quorum.voters": `1@127.0.0.1:${ports.controller}`,
     // Loopback only: there is no password.
     listeners: `PLAINTEXT://127.0.0.1:${ports.broker},CONTROLLER://127.0.0.1:${ports.controller}${more}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${ports.broker}${more}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${ports.broker}${advertised}`,
     "controller.listener.names": "CONTROLLER",
     "listener.security.protocol.map": `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${extra.map(({ name, protocol }) => `,${name}:${protocol}`).join("")}`,
     "inter.broker.listener.name": "PLAINTEXT",

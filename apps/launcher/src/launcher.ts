@@ -73,12 +73,25 @@ export async function runLauncher(self: NodeJS.Process, root: string): Promise<n
   }
 }
 
-function readyStack({ gatewayUrl, ingestorAddress, readerAddresses, kafkaBrokers, localKafka, source }: Stack): Ready {
+function readyStack({
+  gatewayUrl,
+  ingestorAddress,
+  readerAddresses,
+  storeAddress,
+  kafkaBrokers,
+  localKafka,
+  source,
+}: Stack): Ready {
   const kafka =
     localKafka === undefined
       ? `${kafkaBrokers} (yours: KAFKA_BROKERS)`
       : `${kafkaBrokers} (local; data in ${localKafka.dataDir}, log in ${localKafka.logFile})`;
-  return { gatewayUrl, kafka, source, services: { ingestor: ingestorAddress, reader: readerAddresses.join(", ") } };
+  return {
+    gatewayUrl,
+    kafka,
+    source,
+    services: { ingestor: ingestorAddress, reader: readerAddresses.join(", "), store: storeAddress },
+  };
 }
 
 /**

@@ -3,12 +3,14 @@ import type { ProcessSpec } from "./supervised-process.js";
 
 /** The processes of a stack beside Kafka, in the order in which they start. */
 export const serviceNames = ["demo", "ingestor", "reader", "gateway"] as const;
-export type ServiceName = (typeof serviceNames)[number];
+/** The store is there where it is switched on. */
+export type ServiceName = (typeof serviceNames)[number] | "store";
 
 const folders: Readonly<Record<ServiceName, string>> = {
   demo: "apps/demo-api",
   ingestor: "services/ingestor",
   reader: "services/reader",
+  store: "services/store",
   gateway: "services/gateway",
 };
 

@@ -4,7 +4,7 @@ import { serviceTlsFromEnv } from "@apispool/common/service-tls.js";
 import { isServing, localCredentials } from "./health.js";
 import { anyKafkaAnswers } from "./kafka-probe.js";
 import { freePort, preferPort, requirePort } from "./ports.js";
-import { untilReady } from "./ready.js";
+import { NotReadyError, untilReady } from "./ready.js";
 import { type ReaderName, type ServiceName, type Variables, readerName, serviceSpec } from "./services.js";
 import { type Source, shownSource, sourceVariables } from "./source.js";
 import type { SupervisedProcess } from "./supervised-process.js";
@@ -17,6 +17,8 @@ export interface StackOptions {
   /** `host:port,…` of a Kafka that is there; otherwise a local one is started in `dir`. */
   readonly kafka: { readonly brokers: string } | { readonly home: string; readonly dir: string; readonly port: number };
   readonly source: Source;
+  /** Where the store's port is wanted, and its database as STORE has it. Undefined: none is switched on, and nothing of one runs. */
+  readonly store?: { readonly port: number; readonly database: string } | undefined;
   /**
    * 0 takes a free port. The gateway's is taken as it is, and an error when somebody else has it; the others give way
    * to another port.
@@ -52,7 +54,9 @@ export interface Stack {
   readonly readerAddress: string;
   /** host:port of every reader process. */
   readonly readerAddresses: readonly string[];
-  /** host:port of every service's metrics and probes, the gateway's first, then the ingestor's and the readers'; or off. */
+  /** host:port; undefined: there is none. */
+  readonly storeAddress: string | undefined;
+  /** host:port of every service's metrics and probes, the gateway's first, then the ingestor's, the readers' and the store's; or off. */
   readonly metricsAddresses: readonly string[];
   /** `host:port,…` */
   readonly kafkaBrokers: string;
@@ -70,6 +74,8 @@ export interface Stack {
 
 /** How long a service may take from its start to serving, in milliseconds. */
 const readyTimeoutMs = 60_000;
+/** The same for the store, which nothing else needs. */
+const storeTimeoutMs = 15_000;
 
 /** Starts everything and waits until it serves. When that fails, what was started is stopped before the error is thrown. */
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -82,7 +88,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 async function start(options: StackOptions): Promise<Stack> {
-  const { root, supervisor, kafka, source, ports, env, host, signal, readers = 1, serviceEnv = {} } = options;
+  const { root, supervisor, kafka, source, store, ports, env, host, signal, readers = 1, serviceEnv = {} } = options;
   const say = (text: string): void => supervisor.say(text);
   // First what fails at once, before anything is started.
   const gatewayPort = await requirePort(ports.gateway, host, `Choose another one: PORT=${ports.gateway + 1} npm start`);
@@ -92,9 +98,11 @@ async function start(options: StackOptions): Promise<Stack> {
     const port = await freePort();
     if (!readerPorts.includes(port)) readerPorts.push(port);
   }
+  const storeAddress = store === undefined ? undefined : `127.0.0.1:${await preferPort(store.port, "the store", say)}`;
   const taken = new Set<number>();
   const metrics: string[] = [];
-  for (let i = 0; i < 2 + readers; i += 1) metrics.push(await metricsAddress(ports.metrics, i, taken));
+  const measured = 2 + readers + (store === undefined ? 0 : 1);
+  for (let i = 0; i < measured; i += 1) metrics.push(await metricsAddress(ports.metrics, i, taken));
   const [gatewayMetrics, ingestorMetrics, ...readerMetrics] = metrics;
   const demoPort = source.kind === "demo" ? await preferPort(ports.demo, "the demo API", say) : 0;
   const demoAddress = `127.0.0.1:${demoPort}`;
@@ -124,12 +132,22 @@ async function start(options: StackOptions): Promise<Stack> {
   }
   launch("ingestor", { INGESTOR_ADDRESS: ingestorAddress, METRICS_ADDRESS: orFree(ingestorMetrics), ...polled });
   for (const [i, address] of readerAddresses.entries())
-    launch("reader", { READER_ADDRESS: address, METRICS_ADDRESS: orFree(readerMetrics[i]) }, readerName(i));
+    launch(
+      "reader",
+      // It looks at the database only with DATA_STORE=store.
+      { READER_ADDRESS: address, METRICS_ADDRESS: orFree(readerMetrics[i]), STORE: store?.database },
+      readerName(i),
+    );
+  if (store !== undefined && storeAddress !== undefined) {
+    const address = orFree(metrics[2 + readers]);
+    launch("store", { STORE: store.database, STORE_ADDRESS: storeAddress, METRICS_ADDRESS: address });
+  }
   launch("gateway", {
     PORT: String(gatewayPort),
     ...(host === undefined ? {} : { HOST: host }),
     INGESTOR_ADDRESS: ingestorAddress,
     READER_ADDRESSES: readerAddresses.join(","),
+    STORE_ADDRESS: storeAddress,
     METRICS_ADDRESS: orFree(gatewayMetrics),
   });
 
@@ -158,11 +176,21 @@ async function start(options: StackOptions): Promise<Stack> {
     );
   };
   await ready(signal);
+  const storeProcess = started.get("store");
+  if (storeProcess !== undefined && storeAddress !== undefined) {
+    // Everything else does its work without it.
+    const check = (): Promise<boolean> => isServing(storeAddress, 1000, services);
+    await untilReady(storeProcess, check, { timeoutMs: storeTimeoutMs, signal }).catch((error: unknown) => {
+      if (!(error instanceof NotReadyError)) throw error;
+      say(`${error.message}; everything else is ready`);
+    });
+  }
   return {
     gatewayUrl,
     ingestorAddress,
     readerAddress,
     readerAddresses,
+    storeAddress,
     metricsAddresses: metrics,
     kafkaBrokers,
     localKafka,

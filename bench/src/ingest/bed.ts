@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { mkdir, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import { silentLogger } from "@apispool/common/logger.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
@@ -12,7 +12,7 @@ import { freePort } from "@apispool/launcher/ports.js";
 import { untilReady } from "@apispool/launcher/ready.js";
 import { serviceSpec } from "@apispool/launcher/services.js";
 import { Supervisor } from "@apispool/launcher/supervisor.js";
-import { TestBed, resultsDir, root } from "../test-bed.js";
+import { TestBed, profileArgs, resultsDir, root } from "../test-bed.js";
 import { type Usage, usageOf } from "../usage.js";
 
 /** What the API was asked. */
@@ -103,7 +103,7 @@ export class IngestBed {
       APISPOOL_CONFIG: file,
       INGESTOR_ADDRESS: address,
     });
-    const profiling = this.#profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${resolve(this.#profile)}`];
+    const profiling = this.#profile === undefined ? [] : profileArgs(this.#profile, `ingestor-${prefix}`);
     const started = supervisor.start({ ...spec, args: [...profiling, ...spec.args], stopTimeoutMs: 15_000 });
     const stop = async (): Promise<void> => {
       await supervisor.stop();

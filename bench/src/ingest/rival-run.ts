@@ -16,6 +16,8 @@ const LOOK_EVERY_MS = 20;
 export interface RivalResult {
   /** From the first request until as many records as there are can be read. */
   readonly seconds: number;
+  /** When that was, in milliseconds since the Unix epoch. */
+  readonly at: number;
   readonly usage: Usage | undefined;
 }
 
@@ -77,7 +79,7 @@ export async function runRival(
     kill();
     await ended;
     const asked = (await api.seen()).asked[new URL(job.url).pathname]?.[0] ?? Number.NaN;
-    return { seconds: (at - asked) / 1000, usage };
+    return { seconds: (at - asked) / 1000, at, usage };
   } finally {
     kill();
     self.removeListener("exit", kill);

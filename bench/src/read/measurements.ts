@@ -1,6 +1,7 @@
 import { fetchUnread, getData } from "../ours.js";
 import { type JavaConsumer, kafkajsConsumer } from "../peers.js";
 import type { Timing } from "../timing.js";
+import { librdkafkaConsumer, platformaticConsumer } from "./other-clients.js";
 import { kafkaPixy } from "./pixy.js";
 import type { Shape } from "./shape.js";
 import { strimziBridge } from "./strimzi.js";
@@ -24,6 +25,8 @@ export interface Parties {
   readonly reader: string;
   readonly gateway: string;
   readonly java: JavaConsumer | undefined;
+  /** A Python that has librdkafka. */
+  readonly librdkafka: string | undefined;
   /** URLs of bridges that whoever runs this has started in front of the benchmark's Kafka. */
   readonly strimzi: string | undefined;
   readonly pixy: string | undefined;
@@ -34,7 +37,7 @@ const PIXY_RECORDS = 20_000;
 
 /** Every way to read a topic of that shape: the peers' first. */
 export function measurementsOf(shape: Shape, parties: Parties): Measurement[] {
-  const { brokers, reader, gateway, java, strimzi, pixy } = parties;
+  const { brokers, reader, gateway, java, librdkafka, strimzi, pixy } = parties;
   const { topic, records, source, partitions } = shape;
   const url = (name: string): string => `http://${gateway}/data?reader=${name}&source=${source}`;
   const peer = (key: string, name: string, read: Measurement["read"], count = records): Measurement => ({
@@ -57,6 +60,14 @@ export function measurementsOf(shape: Shape, parties: Parties): Measurement[] {
     ...(java === undefined
       ? []
       : [peer("java", "Kafka's consumer-perf tool (Java)", async () => java.read(brokers, topic, records))]),
+    peer("platformatic", "@platformatic/kafka consumer", async () => platformaticConsumer(brokers, topic, records)),
+    ...(librdkafka === undefined
+      ? []
+      : [
+          peer("librdkafka", "librdkafka, by its Python client", async (group) =>
+            librdkafkaConsumer(librdkafka, brokers, topic, records, group),
+          ),
+        ]),
     ...(strimzi === undefined
       ? []
       : [peer("strimzi", "Strimzi Kafka Bridge", async (group) => strimziBridge(strimzi, topic, group, records))]),

@@ -18,9 +18,13 @@ export interface Row {
   readonly rounds: Sample[];
 }
 
+/** Records a second, the median of the rounds; NaN of none. */
+export function rateOf(rounds: readonly Sample[]): number {
+  return median(rounds.map(({ records, seconds }) => records / seconds));
+}
+
 /** The rows as a Markdown table, as ratios to the peers' rates first. */
 export function readTable(rows: readonly Row[], bytes: number): string {
-  const rateOf = (rounds: readonly Sample[]): number => median(rounds.map(({ records, seconds }) => records / seconds));
   const rateOfKey = (key: string): number => rateOf(rows.find((row) => row.key === key)?.rounds ?? []);
   const figure = (value: number, digits: number): string => (Number.isNaN(value) ? "–" : value.toFixed(digits));
   const lines = rows.map(({ name, ours, rounds }) => {

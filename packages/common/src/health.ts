@@ -8,10 +8,13 @@ import type { Implementation, SignalContext } from "./grpc-server.js";
 export class HealthState {
   readonly #serving = new Map<string, boolean>();
   readonly #events = new EventEmitter().setMaxListeners(0);
+  readonly #apart: ReadonlySet<string>;
   #problem = "it is starting";
 
-  constructor(services: readonly string[]) {
-    for (const name of ["", ...services]) this.#serving.set(name, false);
+  /** `apart`: services that the whole server can do without, and that are told of by themselves. */
+  constructor(services: readonly string[], apart: readonly string[] = []) {
+    this.#apart = new Set(apart);
+    for (const name of ["", ...services, ...apart]) this.#serving.set(name, false);
   }
 
   get serving(): boolean {
@@ -26,7 +29,14 @@ export class HealthState {
   setServing(serving: boolean, problem = "it is starting, or stopping"): void {
     this.#problem = problem;
     if (serving === this.serving) return;
-    for (const name of this.#serving.keys()) this.#serving.set(name, serving);
+    for (const name of this.#serving.keys()) if (!this.#apart.has(name)) this.#serving.set(name, serving);
+    this.#events.emit("change");
+  }
+
+  /** As {@link setServing}, of one service that stands apart. */
+  setApart(name: string, serving: boolean): void {
+    if (!this.#apart.has(name) || this.#serving.get(name) === serving) return;
+    this.#serving.set(name, serving);
     this.#events.emit("change");
   }
 

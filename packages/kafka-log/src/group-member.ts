@@ -63,6 +63,14 @@ export class GroupMember {
     this.#ended = this.#live();
   }
 
+  /**
+   * Notices at once what is noticed within half a heartbeat anyway: that a whole session has gone by unheard. For who acts on the
+   * membership, and may have been frozen.
+   */
+  check(): void {
+    this.#checkSession();
+  }
+
   /** Has the group form anew, because what {@link GroupOptions.describe} tells has changed. */
   rejoin(): void {
     this.#again = true;

@@ -15,6 +15,8 @@ export interface GatewayConfig {
   readonly port: number;
   /** host:port of the ingestor (WorkerControl). */
   readonly ingestorAddress: string;
+  /** host:port of the store (RecordStore); undefined where none is switched on. */
+  readonly storeAddress?: string | undefined;
   /** Where the reader processes are (DataReader). */
   readonly readers: readonly ReaderPlace[];
   /** How long a response may wait for evidence that its client has it; then its records are given back. */
@@ -46,11 +48,13 @@ export interface GatewayConfig {
 /** Reads the gateway's configuration; problems are collected by the reader. */
 export function gatewayConfigFromEnv(env: EnvReader): GatewayConfig {
   const [ingestorAddress = ""] = env.addresses("INGESTOR_ADDRESS", ["127.0.0.1:50051"]);
+  const [storeAddress] = env.addresses("STORE_ADDRESS", []);
   const tls = tlsSettingsFromEnv(env);
   return {
     host: env.string("HOST", "127.0.0.1"),
     port: env.port("PORT", 3000),
     ingestorAddress,
+    storeAddress,
     readers: readerPlacesFromEnv(env),
     deliveryTimeoutMs: env.durationMs("DELIVERY_TIMEOUT", { fallback: 300_000, min: 1000, max: 300_000 }),
     deliveryIdleMs: env.durationMs("DELIVERY_IDLE", { fallback: 1000, min: 10, max: 60_000 }),

@@ -11,6 +11,7 @@ import {
 } from "@connectrpc/connect";
 import { compressionGzip } from "@connectrpc/connect-node";
 import { DataReader, FetchUnreadResponseSchema } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { RecordStore } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { Health } from "@apispool/contracts/health/v1/health_pb.js";
 import { isAbort, toConnectError } from "@apispool/common/errors.js";
@@ -45,13 +46,14 @@ export interface ConnectOptions extends CallOptions {
 
 const exchangeKey = createContextKey<Exchange | undefined>(undefined);
 
-/** Every service over gRPC, gRPC-Web and Connect; both of the services behind the gateway by handing the calls on. */
+/** Every service over gRPC, gRPC-Web and Connect; the services behind the gateway by handing the calls on. */
 export function connectRoutes(options: ConnectOptions): (exchange: Exchange) => void {
   return callRoutes(options, (router) => {
     workerControl(router, options);
     dataReader(router, options);
+    recordStore(router, options);
     router.service(Health, healthService(options.health));
-    const reflection = reflectionService([WorkerControl, DataReader, Health, ...reflectionServices]);
+    const reflection = reflectionService([WorkerControl, DataReader, RecordStore, Health, ...reflectionServices]);
     for (const service of reflectionServices) router.service(service, reflection);
   });
 }
@@ -158,6 +160,32 @@ function dataReader(router: ConnectRouter, { upstreams: { reader }, delivery, an
       return await call;
     } catch (error) {
       throw fromUpstream(error, reader, signal);
+    }
+  }
+}
+
+function recordStore(router: ConnectRouter, { upstreams: { store }, answerTimeoutMs }: ConnectOptions): void {
+  const { client } = store;
+  router.service(RecordStore, {
+    get: (request, context) => unary(client.get(request, handOn(context, answerTimeoutMs)), context),
+    count: (request, context) => unary(client.count(request, handOn(context, answerTimeoutMs)), context),
+    getStoreStatus: (request, context) =>
+      unary(client.getStoreStatus(request, handOn(context, answerTimeoutMs)), context),
+    query: (request, context) => streamed(client.query(request, handOn(context)), context),
+    rebuildStore: (request, context) => streamed(client.rebuildStore(request, handOn(context)), context),
+  });
+  async function unary<T>(call: Promise<T>, { signal }: HandlerContext): Promise<T> {
+    try {
+      return await call;
+    } catch (error) {
+      throw fromUpstream(error, store, signal);
+    }
+  }
+  async function* streamed<T>(messages: AsyncIterable<T>, { signal }: HandlerContext): AsyncGenerator<T> {
+    try {
+      yield* messages;
+    } catch (error) {
+      throw fromUpstream(error, store, signal);
     }
   }
 }

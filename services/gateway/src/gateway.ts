@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
+import { RecordStore } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { rpcError } from "@apispool/common/errors.js";
 import { Health } from "@apispool/contracts/health/v1/health_pb.js";
 import { reflectionServices } from "@apispool/common/reflection.js";
@@ -43,6 +44,8 @@ import { readerUpstream } from "./reader-upstream.js";
 import { Readers } from "./readers.js";
 import { httpError } from "./problem.js";
 import { Router, fail } from "./router.js";
+import { watchStore } from "./store-health.js";
+import { storeOff } from "./store-upstream.js";
 import { type Upstreams, connectTo } from "./upstream.js";
 import { UpstreamHealth } from "./upstream-health.js";
 
@@ -72,9 +75,14 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
     serviceTls && { watched: serviceTls },
   );
   const readers = new Readers({ places: config.readers, log, resolve, tls: serviceTls });
-  const direct: Upstreams = { ingestor, reader: readerUpstream(readers) };
+  const store =
+    config.storeAddress === undefined
+      ? undefined
+      : connectTo(RecordStore, { name: "store", address: config.storeAddress }, serviceTls && { watched: serviceTls });
+  const direct: Upstreams = { ingestor, reader: readerUpstream(readers), store: store ?? storeOff };
   const upstreams = guard.upstreams(direct);
-  const health = new HealthState([WorkerControl.typeName, DataReader.typeName]);
+  const health = new HealthState([WorkerControl.typeName, DataReader.typeName], [RecordStore.typeName]);
+  const storeWatch = store && watchStore(store, health, log);
   const upstreamHealth = new UpstreamHealth(ingestor, readers, health, log);
   const pending = new PendingReceipts();
   const metrics = new Metrics();
@@ -124,7 +132,7 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       else void router.serve(exchange);
     },
   });
-  const services = [WorkerControl, DataReader, Health, ...reflectionServices];
+  const services = [WorkerControl, DataReader, RecordStore, Health, ...reflectionServices];
   const about = { log, shutdown: shutdown.signal, jsonDepth: limits.jsonDepth, stalled };
   const onRequest = (req: ServerRequest, res: ServerResponse, expectsContinue: boolean): void =>
     observer.serve(new Exchange(req, res, { ...about, expectsContinue }), (exchange) => {
@@ -160,6 +168,8 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       await within(farewellMs, pending.idle());
       await upstreamHealth.stop();
       authenticator?.stop();
+      await storeWatch?.stop();
+      store?.close();
       ingestor.close();
       await readers.stop();
       serviceTls?.close();

@@ -9,6 +9,7 @@ import { routesOf, serve } from "./openapi/operation.js";
 import { getLivez, getReadyz } from "./openapi/own-api.js";
 import { getWorker, postWorker } from "./openapi/worker-api.js";
 import { readerRoutes } from "./reader-routes.js";
+import { recordsRoutes } from "./records-routes.js";
 import { type Routes, answerJson, answerJsonText } from "./router.js";
 import type { Upstreams } from "./upstream.js";
 import { fromUpstream } from "./upstream-error.js";
@@ -74,6 +75,7 @@ export function jsonRoutes(options: JsonOptions): Routes {
     ...deadLetterRoutes(options),
     ...dataRoutes(options),
     ...readerRoutes(options),
+    ...recordsRoutes(options),
     ...routesOf(
       serve(getLivez, (exchange) => answerJson(exchange, { status: "alive" })),
       serve(getReadyz, (exchange) => {

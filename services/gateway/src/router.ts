@@ -9,22 +9,33 @@ import { worthCompressing } from "./streamed-answer.js";
 /** What a handler is given beside its exchange. */
 export interface RouteContext {
   readonly query: URLSearchParams;
-  /** The last segment of a path that ends in `/{name}`. */
+  /** The segment of the path that stands for `{name}`. */
   readonly name: string;
+  /** Every segment of the path that stands for something in braces, by that. */
+  readonly params: Readonly<Record<string, string>>;
 }
 
 /** Answers one request. What it throws becomes application/problem+json, or cuts the answer off if it had begun. */
 export type Route = (exchange: Exchange, context: RouteContext) => Promise<void> | void;
 
-/** By path, then by method. A path may end in `/{name}`. */
+/** By path, then by method. Segments of a path may be in braces, and then stand for anything: `/{name}`. */
 export type Routes = Readonly<Record<string, Readonly<Record<string, Route>>>>;
+
+interface Template {
+  readonly segments: readonly string[];
+  readonly methods: ReadonlyMap<string, Route>;
+}
 
 /** The JSON API: finds the route, and answers everything that goes wrong. */
 export class Router {
   readonly #routes: ReadonlyMap<string, ReadonlyMap<string, Route>>;
+  readonly #templates: readonly Template[];
 
   constructor(routes: Routes) {
     this.#routes = new Map(Object.entries(routes).map(([path, methods]) => [path, new Map(Object.entries(methods))]));
+    this.#templates = [...this.#routes]
+      .filter(([path]) => path.includes("{"))
+      .map(([path, methods]) => ({ segments: path.split("/"), methods }));
   }
 
   /** Every path that there is. */
@@ -48,7 +59,7 @@ export class Router {
       answerOptions(exchange, this.#allMethods());
       return;
     }
-    const { methods, name } = this.#find(path);
+    const { methods, params } = this.#find(path);
     if (methods === undefined) {
       throw httpError(404, "path", `"${path}" is unknown; known are ${[...this.#routes.keys()].join(", ")}`);
     }
@@ -65,22 +76,28 @@ export class Router {
     }
     // Said before anything is done, not after it.
     encodingFor(exchange.req.headers["accept-encoding"]);
-    await route(exchange, { query, name });
+    await route(exchange, { query, name: params["name"] ?? "", params });
   }
 
   #allMethods(): string[] {
     return [...new Set([...this.#routes.values()].flatMap(allowedOf))].sort();
   }
 
-  #find(path: string): { methods: ReadonlyMap<string, Route> | undefined; name: string } {
+  #find(path: string): { methods: ReadonlyMap<string, Route> | undefined; params: Readonly<Record<string, string>> } {
     const exact = this.#routes.get(path);
-    if (exact !== undefined || path.includes("{")) return { methods: exact, name: "" };
-    const slash = path.lastIndexOf("/");
-    const last = path.slice(slash + 1);
-    const methods = last === "" ? undefined : this.#routes.get(`${path.slice(0, slash)}/{name}`);
-    if (methods === undefined) return { methods, name: "" };
+    if (exact !== undefined || path.includes("{")) return { methods: exact, params: {} };
+    const given = path.split("/");
+    const found = this.#templates.find(
+      ({ segments }) =>
+        segments.length === given.length &&
+        segments.every((segment, i) => (segment.startsWith("{") ? given[i] !== "" : segment === given[i])),
+    );
+    if (found === undefined) return { methods: undefined, params: {} };
     try {
-      return { methods, name: decodeURIComponent(last) };
+      const params = found.segments.flatMap((segment, i): [string, string][] =>
+        segment.startsWith("{") ? [[segment.slice(1, -1), decodeURIComponent(given[i] ?? "")]] : [],
+      );
+      return { methods: found.methods, params: Object.fromEntries(params) };
     } catch {
       throw httpError(404, "path", `"${path}" is not encoded as a path has to be`);
     }
@@ -112,10 +129,10 @@ export async function answerJson(exchange: Exchange, value: unknown): Promise<vo
 }
 
 /** As {@link answerJson}, with JSON that is printed already. */
-export async function answerJsonText(exchange: Exchange, json: string): Promise<void> {
+export async function answerJsonText(exchange: Exchange, json: string, vary = "Accept-Encoding"): Promise<void> {
   const { coding, plainToo } = encodingFor(exchange.req.headers["accept-encoding"]);
   let body = Buffer.from(`${json}\n`);
-  let headers: Record<string, string> = { vary: "Accept-Encoding" };
+  let headers: Record<string, string> = { vary };
   if (coding !== "identity" && (body.length >= worthCompressing || !plainToo)) {
     const compressor = new Compressor(coding);
     try {

@@ -216,6 +216,7 @@ describe("the services over gRPC, gRPC-Web and Connect", () => {
       expect(messageResponse.value.service.map(({ name }) => name)).toEqual([
         "apispool.v1.WorkerControl",
         "apispool.v1.DataReader",
+        "apispool.v1.RecordStore",
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",

@@ -8,6 +8,7 @@ import {
 import { type Client, type Transport, createClient } from "@connectrpc/connect";
 import { Http2SessionManager, createGrpcTransport } from "@connectrpc/connect-node";
 import type { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import type { RecordStore } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import type { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { Health } from "@apispool/contracts/health/v1/health_pb.js";
 import { tellTrace, traceHeaders } from "./observe/current-trace.js";
@@ -46,10 +47,12 @@ export interface Connection<S extends DescService> extends Upstream<S> {
   breakOff(reason: Error): void;
 }
 
-/** Both services behind the gateway. */
+/** The services behind the gateway. */
 export interface Upstreams {
   readonly ingestor: Upstream<typeof WorkerControl>;
   readonly reader: Upstream<typeof DataReader>;
+  /** Where no store is switched on it has no address, and says so to every call. */
+  readonly store: Upstream<typeof RecordStore>;
 }
 
 /** Clients for one process; nothing is connected before the first call. In cleartext, unless there is `tls`. */

@@ -11,7 +11,7 @@ import { startTelemetry } from "@apispool/common/telemetry.js";
 import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
 import { ensureTopics } from "@apispool/kafka-log/ensure-topics.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
-import type { LogReader } from "@apispool/kafka-log/log-reader.js";
+import type { LogReader, LogRecord } from "@apispool/kafka-log/log-reader.js";
 import { meteredLogReader } from "@apispool/kafka-log/metered-log-reader.js";
 import { ProducerConnections } from "@apispool/kafka-log/producer-connections.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
@@ -19,6 +19,7 @@ import { namesFor } from "@apispool/kafka-log/topics.js";
 import { backoffMs } from "./backoff.js";
 import type { IngestorConfig } from "./config/load.js";
 import type { SourceConfig } from "./config/source-config.js";
+import { ControlBarrier } from "./control/control-barrier.js";
 import { ControlLog, readControl } from "./control/control-log.js";
 import { SourceSet } from "./control/source-set.js";
 import { StatusLog, readStatus } from "./control/status-log.js";
@@ -104,6 +105,7 @@ export async function startIngestor(
     telemetry: { metrics: counts, tracer, traceUpstream: config.traceUpstream ?? false },
     ...(http === undefined ? {} : { http }),
     count: () => sources.names.length,
+    checkLease: () => lease.check(),
     stillOurs: async (name, signal) => (await lease.confirm(signal)) && sources.held.includes(name),
     onChange: (name) => sources.changed(name),
   });
@@ -111,18 +113,22 @@ export async function startIngestor(
     owner,
     control,
     brokers,
+    ask: async (patient) => barrier.pass(patient ? reader : probe),
     make: (source, after) => maker.make(source, after),
     onChange: (name, urgent) => status.changed(name, urgent),
   });
   const status = new StatusLog(kafka, names.status, log, (name) => sources.telling(name));
+  const onControl = (record: LogRecord): void => {
+    const asked = readControl(record);
+    if (asked !== undefined) sources.onControl(asked.source, asked.desired, record.offset);
+  };
+  const barrier = new ControlBarrier(names.control, onControl);
   const tail = new TopicTail(
     tailReader,
     [names.control, names.status],
     (topic, record) => {
-      if (topic === names.control) {
-        const asked = readControl(record);
-        if (asked !== undefined) sources.onControl(asked.source, asked.desired, record.offset);
-      } else {
+      if (topic === names.control) onControl(record);
+      else {
         const told = readStatus(record);
         if (told !== undefined) sources.onStatus(told.source, told.published);
       }

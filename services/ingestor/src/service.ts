@@ -20,8 +20,8 @@ export function workerControl(
     async stop(request, { requestId }) {
       return { sources: await sources.want("STOPPED", request.sources, requestId) };
     },
-    getStatus(request) {
-      return { sources: sources.statuses(request.sources) };
+    async getStatus(request) {
+      return { sources: await sources.newest(request.sources) };
     },
     async *watchStatus(request, { signal }) {
       for await (const statuses of sources.watch(request.sources, signal)) yield { sources: statuses };

@@ -3,7 +3,8 @@ import { serviceTlsFromEnv } from "@apispool/common/service-tls.js";
 import type { TlsFiles } from "@apispool/common/tls-files.js";
 import { type TelemetrySettings, telemetrySettingsFromEnv } from "@apispool/common/telemetry-settings.js";
 import { type KafkaSettings, kafkaSettingsFromEnv } from "@apispool/kafka-log/settings.js";
-import { type ForeignTopic, foreignTopicsFromEnv } from "./foreign-topics.js";
+import { type Database, databaseFromEnv } from "@apispool/record-store/database.js";
+import { type ForeignTopic, foreignTopicsFromEnv } from "@apispool/kafka-log/foreign-topics.js";
 
 /** Everything that the reader is told; durations in milliseconds, sizes in bytes. */
 export interface ReaderConfig {
@@ -24,6 +25,8 @@ export interface ReaderConfig {
   readonly outageMs: number;
   /** What is read beside Apispool's own topics. */
   readonly topics: readonly ForeignTopic[];
+  /** What is asked before Kafka for what it has of the records; undefined: Kafka alone is. */
+  readonly database?: Database | undefined;
   /** Undefined: nobody is told of anything. */
   readonly telemetry?: TelemetrySettings;
   /** Of how many readers the metrics tell how far they are behind. */
@@ -39,6 +42,7 @@ export function readerConfigFromEnv(env: EnvReader): ReaderConfig {
     serviceTls: serviceTlsFromEnv(env),
     kafka,
     topics: foreignTopicsFromEnv(env, kafka.topicPrefix),
+    database: dataStoreFromEnv(env),
     busyWaitMs: env.durationMs("READER_WAIT", { fallback: 5000, min: 0, max: 60_000 }),
     batchBytes: env.integer("BATCH_BYTES", { fallback: 256 * 1024, min: 1024, max: 3 * 1024 * 1024 }),
     fetchBytes: env.integer("FETCH_BYTES", { fallback: 1024 * 1024, min: 1024, max: 64 * 1024 * 1024 }),
@@ -47,4 +51,13 @@ export function readerConfigFromEnv(env: EnvReader): ReaderConfig {
     telemetry: telemetrySettingsFromEnv(env, "127.0.0.1:9466"),
     metricsReaders: env.integer("METRICS_READERS", { fallback: 100, min: 0, max: 10_000 }),
   };
+}
+
+/** DATA_STORE: `store` reads from the database that STORE names. */
+function dataStoreFromEnv(env: EnvReader): Database | undefined {
+  const from = env.oneOf("DATA_STORE", ["kafka", "store"], "kafka");
+  const database = databaseFromEnv(env);
+  if (from === "kafka") return undefined;
+  if (database === undefined) env.problem("DATA_STORE", "store needs STORE: sqlite, sqlite:FOLDER or mongodb://…");
+  return database;
 }

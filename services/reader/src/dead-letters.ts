@@ -8,7 +8,7 @@ import type {
 import { type FieldProblem, invalidArgument } from "@apispool/common/errors.js";
 import type { LogReader, LogRecord, TopicPartition } from "@apispool/kafka-log/log-reader.js";
 import { type Names, deadLetterHeaders } from "@apispool/kafka-log/topics.js";
-import type { Catalogue } from "./catalogue.js";
+import type { Catalogue } from "@apispool/kafka-log/catalogue.js";
 
 const mostLetters = 1000;
 const usualLetters = 100;

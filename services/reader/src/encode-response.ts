@@ -3,7 +3,7 @@ import { ENVELOPE_BYTES, inEnvelope } from "@apispool/common/grpc-envelope.js";
 import { FetchUnreadResponseSchema } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { encodeCursor } from "./cursor.js";
 import type { Chunk, Run } from "./unread.js";
-import { WireWriter } from "./wire-writer.js";
+import { WireWriter } from "@apispool/record-codec/wire-writer.js";
 import { mostOf, writeRuns } from "./write-runs.js";
 
 /**

@@ -7,7 +7,7 @@ import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import { confirmWritten, http2Receipt } from "@apispool/common/receipt-http2.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Acknowledger } from "./acknowledger.js";
-import type { Catalogue } from "./catalogue.js";
+import type { Catalogue } from "@apispool/kafka-log/catalogue.js";
 import { decodeCursor } from "./cursor.js";
 import { encodeResponse } from "./encode-response.js";
 import type { FetchSpec } from "./fetch-request.js";

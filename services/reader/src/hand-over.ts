@@ -2,7 +2,7 @@ import type { Span, Tracer } from "@apispool/common/tracing.js";
 import { traceparentHeader } from "@apispool/common/tracing.js";
 import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
 import { type Mode, type ReaderMetrics, reasonLabel } from "./reader-metrics.js";
-import { isRecordTime } from "./timestamp-range.js";
+import { isRecordTime } from "@apispool/record-codec/timestamp-range.js";
 import type { Chunk } from "./unread.js";
 
 /** The most that a span of a hand-over is linked to: a batch may go back to very many polls. */

@@ -2,7 +2,7 @@ import { Code } from "@connectrpc/connect";
 import { rpcError } from "@apispool/common/errors.js";
 import type { CommittedOffset, LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Names } from "@apispool/kafka-log/topics.js";
-import type { Catalogue, SourcePartition } from "./catalogue.js";
+import type { Catalogue, SourcePartition } from "@apispool/kafka-log/catalogue.js";
 import { TRUST_MS } from "./claim-times.js";
 import type { Claims, Holder } from "./claims.js";
 import type { CursorPlace } from "./cursor.js";

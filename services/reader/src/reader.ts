@@ -16,9 +16,12 @@ import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { meteredLogReader } from "@apispool/kafka-log/metered-log-reader.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";
+import { createStore } from "@apispool/record-store/database.js";
+import { StoreEnds } from "@apispool/record-store/reading/store-ends.js";
+import { storeLogReader } from "@apispool/record-store/reading/store-log-reader.js";
 import { Acknowledger } from "./acknowledger.js";
 import { CLAIM_PARTITIONS, Claims } from "./claims.js";
-import { Catalogue } from "./catalogue.js";
+import { Catalogue } from "@apispool/kafka-log/catalogue.js";
 import type { ReaderConfig } from "./config.js";
 import { DeadLetters } from "./dead-letters.js";
 import { Fetcher } from "./fetcher.js";
@@ -55,8 +58,12 @@ export async function startReader(
   const metrics = new Metrics();
   const counts = readerMetrics(metrics);
   const metered = (reader: LogReader): LogReader => meteredLogReader(reader, counts.kafka);
-  const log = metered(createLog(settings));
-  const tailLog = metered(createLog(settings));
+  const store = config.database && (await createStore(config.database, { readOnly: true }));
+  const ends = store && new StoreEnds(store, names, config.topics);
+  const reading = (kafka: LogReader): LogReader =>
+    store === undefined || ends === undefined ? kafka : storeLogReader(kafka, store, ends);
+  const log = reading(metered(createLog(settings)));
+  const tailLog = reading(metered(createLog(settings)));
   const probe = metered(createLogReader({ ...settings, retryForMs: 500 }));
   const catalogue = new Catalogue(log, names, config.topics, logger);
   const claims = new Claims(log, names, newProcessId());
@@ -174,7 +181,7 @@ export async function startReader(
       await Promise.race([fetcher.settled(), sleep(SETTLE_MS)]);
       await tail.close();
       await life;
-      await Promise.all([log.close(), tailLog.close(), probe.close(), telemetry.stop()]);
+      await Promise.all([log.close(), tailLog.close(), probe.close(), store?.close(), telemetry.stop()]);
     },
   };
 }

@@ -3,7 +3,7 @@ import type { LogRecord } from "@apispool/kafka-log/log-reader.js";
 import { storeRecords } from "@apispool/kafka-log/testing/store-record.js";
 import { loadRecordKernel } from "./record-kernel.js";
 import { headersWith, ingested } from "./testing/records.js";
-import { WireWriter } from "./wire-writer.js";
+import { WireWriter } from "@apispool/record-codec/wire-writer.js";
 
 /** The offsets of the records that the kernel leaves to the plain way. */
 function leftOver(records: readonly LogRecord[], source = "s"): number[] {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
-import { type WireWriter, part } from "./wire-writer.js";
+import { type WireWriter, part } from "@apispool/record-codec/wire-writer.js";
 
 /** What assembly/record-kernel.ts exports; every constant is a global. */
 interface Exports {

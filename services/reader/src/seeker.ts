@@ -2,7 +2,7 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { SeekOffsets, SeekRequest } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { type FieldProblem, invalidArgument } from "@apispool/common/errors.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
-import type { Catalogue } from "./catalogue.js";
+import type { Catalogue } from "@apispool/kafka-log/catalogue.js";
 import { decodeCursor } from "./cursor.js";
 import { type Place, keyOf } from "./place.js";
 import type { Positions, Start } from "./positions.js";

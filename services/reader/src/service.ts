@@ -6,7 +6,7 @@ import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Acknowledger } from "./acknowledger.js";
 import type { DeadLetters } from "./dead-letters.js";
 import { fetchSpec } from "./fetch-request.js";
-import type { Catalogue } from "./catalogue.js";
+import type { Catalogue } from "@apispool/kafka-log/catalogue.js";
 import type { Fetcher } from "./fetcher.js";
 import type { Positions } from "./positions.js";
 import { readerName } from "./reader-name.js";

@@ -6,7 +6,7 @@ import { reasonOf } from "@apispool/common/errors.js";
 import { silentLogger } from "@apispool/common/logger.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import type { CommittedOffset, LogReader } from "@apispool/kafka-log/log-reader.js";
-import { Catalogue } from "./catalogue.js";
+import { Catalogue } from "@apispool/kafka-log/catalogue.js";
 import { CLAIM_PARTITIONS, Claims } from "./claims.js";
 import { Positions } from "./positions.js";
 import { newProcessId } from "./process-id.js";

@@ -5,7 +5,7 @@ import type { LogReader, LogRecord } from "@apispool/kafka-log/log-reader.js";
 import { recordHeaders } from "@apispool/kafka-log/topics.js";
 import { type Place, keyOf } from "./place.js";
 import type { Standing } from "./positions.js";
-import { isRecordTime } from "./timestamp-range.js";
+import { isRecordTime } from "@apispool/record-codec/timestamp-range.js";
 
 const SMALL = { maxBytes: 64 * 1024, maxBytesPerPartition: 64 * 1024, maxWaitMs: 0 };
 

@@ -7,7 +7,7 @@ import type { FetchedPartition, LogReader } from "@apispool/kafka-log/log-reader
 import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
 import { fetchSize } from "./fetch-size.js";
 import { type Gap, recreatedGap } from "./gap.js";
-import type { SourcePartition } from "./catalogue.js";
+import type { SourcePartition } from "@apispool/kafka-log/catalogue.js";
 import type { RecordFilter } from "./filter/record-filter.js";
 import { type Place, keyOf, placesByKey } from "./place.js";
 import type { Part } from "./stretch.js";

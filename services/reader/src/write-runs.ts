@@ -1,9 +1,9 @@
 import type { StoredRecord } from "@apispool/kafka-log/stored-record.js";
-import { writeRecord } from "./plain-record.js";
-import { RecordFields } from "./record-fields.js";
+import { writeRecord } from "@apispool/record-codec/plain-record.js";
+import { RecordFields } from "@apispool/record-codec/record-fields.js";
 import { loadRecordKernel } from "./record-kernel.js";
 import type { Run } from "./unread.js";
-import type { WireWriter } from "./wire-writer.js";
+import type { WireWriter } from "@apispool/record-codec/wire-writer.js";
 
 /** More than what stands between the parts of most records. */
 const FRAME = 100;

@@ -5,7 +5,7 @@ import { randomInt } from "node:crypto";
  * APISPOOL_CRASH_SEED repeats a run's random choices.
  */
 export const crash = {
-  kills: fromEnv("APISPOOL_CRASH_KILLS", 6),
+  kills: fromEnv("APISPOOL_CRASH_KILLS", 3),
   seed: fromEnv("APISPOOL_CRASH_SEED", randomInt(1, 1_000_000)),
 };
 

@@ -16,6 +16,8 @@ export interface TestStackOptions {
   readonly readers?: number;
   /** Whether the services have their metrics and probes, on free ports. */
   readonly metrics?: boolean;
+  /** Whether a store is switched on, in SQLite. */
+  readonly store?: boolean;
   /** What single processes get in their environment beyond that. */
   readonly serviceEnv?: StackOptions["serviceEnv"];
 }
@@ -35,7 +37,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
   const log = fileOutput(logFile);
   // A process that is killed over and over must not have to wait longer every time.
   const supervisor = new Supervisor(log.output, { initialMs: 100, maxMs: 1000, resetAfterMs: 2000 });
-  const { sourceUrl, sourceName, configFile, readers = 1, metrics = false, serviceEnv = {} } = options;
+  const { sourceUrl, sourceName, configFile, readers = 1, metrics = false, store = false, serviceEnv = {} } = options;
   const source = (): StackOptions["source"] => {
     if (configFile !== undefined) return { kind: "file", file: configFile };
     if (sourceUrl === undefined) return { kind: "demo", speed: 36_000 };
@@ -54,6 +56,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
       kafka: { home: kafkaHome, dir, port: 0 },
       source: source(),
       ports: { gateway: 0, ingestor: 0, reader: 0, demo: 0, ...(metrics ? { metrics: 0 } : {}) },
+      store: store ? { port: 0, database: `sqlite:${join(dir, "store")}` } : undefined,
       env: withoutSettings(process.env),
       serviceEnv: {
         ...serviceEnv,
@@ -76,6 +79,6 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
 /** Settings that the person running the tests has for their own Apispool are not the tests'. */
 export function withoutSettings(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
   const ours =
-    /^(APISPOOL_|SOURCE_|DEMO_|KAFKA_|TOPIC_|PORT$|HOST$|READER|DELIVERY_|METRICS_|OTEL_|TRACE_|LOG_|NODE_ENV$|NODE_OPTIONS$|JEST_)/;
+    /^(APISPOOL_|SOURCE_|DEMO_|KAFKA_|TOPIC_|PORT$|HOST$|READER|STORE|DATA_STORE|DELIVERY_|METRICS_|OTEL_|TRACE_|LOG_|NODE_ENV$|NODE_OPTIONS$|JEST_)/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)));
 }

@@ -30,7 +30,7 @@ describe("docs/configuration.md", () => {
 
 /** In processes of their own: Node loads modules in another way than jest, and more strictly. */
 describe("a process with wrong settings", () => {
-  it.each(["services/ingestor", "services/reader", "services/gateway", "apps/demo-api"])(
+  it.each(["services/ingestor", "services/reader", "services/store", "services/gateway", "apps/demo-api"])(
     "%s says so and ends with 2",
     async (folder) => {
       const child = spawn(process.execPath, [join(root, folder, "dist", "main.js")], {

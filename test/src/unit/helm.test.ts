@@ -82,6 +82,7 @@ const everything = {
   "podMonitor.enabled": "true",
   "prometheusRule.enabled": "true",
   "image.registry": "registry.example.com/team",
+  "store.enabled": "true",
 };
 
 async function render(values: Readonly<Record<string, string>>): Promise<readonly Manifest[]> {
@@ -160,7 +161,12 @@ const pods = (manifests: readonly Manifest[]) =>
     const { envNames } = parse(readFileSync(join(chart, "values.yaml"), "utf8")) as {
       envNames: Readonly<Record<string, string>>;
     };
-    const sections: Readonly<Record<string, Section>> = { gateway: "Gateway", ingestor: "Ingestor", reader: "Reader" };
+    const sections: Readonly<Record<string, Section>> = {
+      gateway: "Gateway",
+      ingestor: "Ingestor",
+      reader: "Reader",
+      store: "Store",
+    };
     for (const { name, template } of pods(manifests)) {
       const [{ env, volumeMounts = [] }] = template.spec.containers;
       const parts: readonly Section[] = ["Every service", "Telemetry", sections[name] ?? "Gateway"];
@@ -180,7 +186,7 @@ const pods = (manifests: readonly Manifest[]) =>
     }
     const secrets = pods(manifests).flatMap(({ template }) => template.spec.containers[0].env);
     const passwords = secrets.filter(({ name }) => name === envNames["kafkaPassword"]);
-    expect(passwords.length).toBe(2);
+    expect(passwords.length).toBe(3);
     expect(passwords.every(({ value, valueFrom }) => value === undefined && valueFrom !== undefined)).toBe(true);
     expect(manifests.some(({ kind }) => kind === "Secret")).toBe(false);
     expect(pods(manifests).map(({ template }) => template.spec.containers[0].image)).toContain(
@@ -222,6 +228,24 @@ const pods = (manifests: readonly Manifest[]) =>
     const alerts = parse(readFileSync(join(root, "deploy", "prometheus", "alerts.yml"), "utf8")) as { groups: unknown };
     const manifests = await render(everything);
     expect(manifests.find(({ kind }) => kind === "PrometheusRule")?.spec.groups).toEqual(alerts.groups);
-    expect(manifests.filter(({ kind }) => kind === "PodMonitor").length).toBe(3);
+    expect(manifests.filter(({ kind }) => kind === "PodMonitor").length).toBe(4);
+  });
+
+  it("has a store where one is switched on: one process with a volume of its own, or a MongoDB", async () => {
+    const kinds = (manifests: readonly Manifest[]) =>
+      manifests.filter(({ metadata }) => metadata.name === "it-apispool-store").map(({ kind }) => kind);
+    const sqlite = await render({ ...least, "store.enabled": "true" });
+    expect(kinds(sqlite).sort()).toEqual(["Deployment", "NetworkPolicy", "PersistentVolumeClaim", "Service"]);
+    const gateway = pods(sqlite).find(({ name }) => name === "gateway")?.template.spec.containers[0].env;
+    expect(gateway).toContainEqual({ name: "STORE_ADDRESS", value: "it-apispool-store:50053" });
+    const mongodb = await render({ ...least, "store.enabled": "true", "store.mongodb.existingSecret": "mongo" });
+    expect(kinds(mongodb).sort()).toEqual(["Deployment", "NetworkPolicy", "Service"]);
+    const store = pods(mongodb).find(({ name }) => name === "store");
+    expect(store?.spec.replicas).toBe(1);
+    expect(store?.template.spec.containers[0].env).toContainEqual({
+      name: "STORE",
+      valueFrom: { secretKeyRef: { name: "mongo", key: "url" } },
+    });
+    expect(kinds(await render(least))).toEqual([]);
   });
 });

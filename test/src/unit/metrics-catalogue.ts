@@ -6,10 +6,11 @@ import { gatewayMetrics } from "@apispool/gateway/observe/gateway-metrics.js";
 import { ingestorMetrics } from "@apispool/ingestor/telemetry/ingestor-metrics.js";
 import { LagReport, type LagOptions } from "@apispool/reader/lag-report.js";
 import { readerMetrics } from "@apispool/reader/reader-metrics.js";
+import { storeMetrics } from "@apispool/store/store-metrics.js";
 
 export type Described = ReturnType<Metrics["describe"]>[number];
 
-export const services = ["gateway", "ingestor", "reader"] as const;
+export const services = ["gateway", "ingestor", "reader", "store"] as const;
 
 /** What a service exports, defined by the very functions that the service calls. */
 export function metricsOf(service: (typeof services)[number]): Metrics {
@@ -26,6 +27,7 @@ export function metricsOf(service: (typeof services)[number]): Metrics {
   }
   callObserver(metrics, undefined);
   if (service === "ingestor") ingestorMetrics(metrics, () => []);
+  else if (service === "store") storeMetrics(metrics, () => ({ progress: [], rebuild: undefined }));
   else {
     readerMetrics(metrics);
     // Nothing is asked before the first scrape.

@@ -10,6 +10,7 @@ import { launcherConfigFromEnv } from "@apispool/launcher/config.js";
 import { javaCandidates } from "@apispool/launcher/java.js";
 import { sourceFromEnv, sourceVariables } from "@apispool/launcher/source.js";
 import { readerConfigFromEnv } from "@apispool/reader/config.js";
+import { storeConfigFromEnv } from "@apispool/store/config.js";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -24,6 +25,7 @@ const readers = {
   Telemetry: (env) => telemetrySettingsFromEnv(new EnvReader(env), "127.0.0.1:1"),
   Ingestor: (env) => loadIngestorConfig(new EnvReader(env), { exists: () => false, read: () => "" }),
   Reader: (env) => readerConfigFromEnv(new EnvReader(env)),
+  Store: (env) => storeConfigFromEnv(new EnvReader(env)),
   Gateway: (env) => gatewayConfigFromEnv(new EnvReader(env)),
   "Demo API": (env) => demoConfigFromEnv(new EnvReader(env)),
   "Command line": (env) => {
@@ -37,7 +39,7 @@ export type Section = keyof typeof readers;
 export const sections = Object.keys(readers) as readonly Section[];
 
 /** These read what stands in a section of its own, too. */
-const telling: ReadonlySet<Section> = new Set(["Ingestor", "Reader", "Gateway"]);
+const telling: ReadonlySet<Section> = new Set(["Ingestor", "Reader", "Store", "Gateway"]);
 
 /** The variables of a section, as they are read. */
 export function variablesReadBy(section: Section): ReadonlySet<string> {

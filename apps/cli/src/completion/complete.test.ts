@@ -29,7 +29,7 @@ describe("completion", () => {
   };
 
   it.each([
-    [["st"], ["start", "stop", "status"]],
+    [["st"], ["start", "stop", "status", "store"]],
     [["start", ""], ["quakes"]],
     [["start", "quakes", "q"], ["quakes"]],
     [
@@ -96,7 +96,7 @@ describe("completion", () => {
         const options = { cwd: folder, env: { ...process.env, APISPOOL_URL: gateway.url } };
         return (await run("bash", ["-c", script, "bash", ...words], options)).stdout.trimEnd();
       };
-      expect(await complete("st")).toBe("start\nstop\nstatus");
+      expect(await complete("st")).toBe("start\nstop\nstatus\nstore");
       expect(await complete("seek", "me", "--to", "")).toBe("earliest\nlatest");
       expect(await complete("readers", "show", "da")).toBe("dashboard");
       expect(await complete("check", "apis")).toBe("apispool.yaml");

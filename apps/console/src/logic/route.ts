@@ -1,4 +1,4 @@
-export const views = ["sources", "records", "readers", "dead-letters"] as const;
+export const views = ["sources", "records", "history", "readers", "dead-letters"] as const;
 export type ViewName = (typeof views)[number];
 
 /** What the address asks for: `#/records?source=orders`. */

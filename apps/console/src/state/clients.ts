@@ -1,6 +1,7 @@
 import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { RecordStore } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { Health } from "@apispool/contracts/health/v1/health_pb.js";
 import { showCredential } from "./credential.js";
@@ -17,4 +18,5 @@ const transport = createConnectTransport({
 
 export const worker: Client<typeof WorkerControl> = createClient(WorkerControl, transport);
 export const reader: Client<typeof DataReader> = createClient(DataReader, transport);
+export const store: Client<typeof RecordStore> = createClient(RecordStore, transport);
 export const health: Client<typeof Health> = createClient(Health, transport);

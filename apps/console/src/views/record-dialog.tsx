@@ -9,10 +9,12 @@ export interface RecordDialogProps {
   readonly record: DataRecord;
   readonly text: string;
   readonly onClose: () => void;
+  /** What else there is to say of it. */
+  readonly children?: preact.ComponentChildren;
 }
 
 /** A record in full. */
-export function RecordDialog({ record, text, onClose }: RecordDialogProps) {
+export function RecordDialog({ record, text, onClose, children }: RecordDialogProps) {
   const headers = Object.entries(record.headers).sort(([a], [b]) => (a < b ? -1 : 1));
   return (
     <Dialog title={<>Record {record.id}</>} onClose={onClose} wide>
@@ -32,6 +34,7 @@ export function RecordDialog({ record, text, onClose }: RecordDialogProps) {
         </Fact>
         <Fact name="Size">{bytes(new TextEncoder().encode(text).length)}</Fact>
       </dl>
+      {children}
       <JsonView text={text} what="the content" />
       <details>
         <summary>Headers ({headers.length})</summary>

@@ -27,7 +27,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
 {{- define "apispool.metricsPort" -}}
-{{- get (dict "gateway" "9464" "ingestor" "9465" "reader" "9466") . -}}
+{{- get (dict "gateway" "9464" "ingestor" "9465" "reader" "9466" "store" "9467") . -}}
 {{- end -}}
 
 {{- define "apispool.image" -}}

@@ -4,6 +4,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { CursorSchema } from "@apispool/contracts/apispool/internal/v1/cursor_pb.js";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { RecordStore } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { Health } from "@apispool/contracts/health/v1/health_pb.js";
 import { reasonOf } from "@apispool/common/errors.js";
@@ -114,6 +115,63 @@ describe("who is calling", () => {
       }
       expect((await createClient(Health, transport).check({})).status).toBe(1);
     }
+  });
+});
+
+describe("what they may do with the store", () => {
+  it("shows of it only the sources that are permitted, by every protocol, and lets nobody else rebuild it", async () => {
+    const { store } = access.harness;
+    store.records.length = 0;
+    store.add("quakes", "q", '{"n":1}');
+    store.add("tides", "t", '{"n":2}');
+    const fresh = { freshness: { behind: 5n, problem: "tides are late" } };
+    const behind = (n: bigint) => ({ freshness: { behind: n } });
+    store.status = {
+      kind: "sqlite",
+      ...fresh,
+      sources: [
+        { source: "quakes", records: 1n, ...behind(2n) },
+        { source: "tides", records: 1n, ...behind(3n) },
+      ],
+      rebuild: { done: 1n, total: 2n },
+    };
+    const { key } = access.keys.limited;
+    const json = async (path: string): Promise<unknown> => (await access.fetch(path, key)).json();
+    expect(await json("/records")).toMatchObject({ records: [{ id: "q" }] });
+    expect(await json("/records/count")).toMatchObject({ total: 1 });
+    expect(await json("/records/status")).toMatchObject({
+      freshness: { behind: 2, problem: null },
+      sources: [{ source: "quakes" }],
+      rebuild: null,
+    });
+    for (const path of [
+      "/records?source=tides",
+      "/records/count?source=quakes&source=tides",
+      "/records/tides/t",
+      "/records/nope/x",
+    ])
+      expect(await problemOf(access.fetch(path, key))).toMatchObject(denied);
+    expect(await problemOf(access.post("/records", key, { sources: ["tides"] }))).toMatchObject(denied);
+    expect(await problemOf(access.post("/records/rebuild", key, {}))).toMatchObject(denied);
+    expect(await problemOf(access.post("/records/rebuild", access.keys.status.key, {}))).toMatchObject(denied);
+    for (const [, transport] of access.transports(key)) {
+      const client = createClient(RecordStore, transport);
+      for await (const { records } of client.query({})) expect(records.map(({ id }) => id)).toEqual(["q"]);
+      expect((await client.count({})).total).toBe(1n);
+      const calls = [
+        first(client.query({ filter: { sources: ["tides"] } })),
+        client.get({ source: "tides", id: "t" }),
+        client.count({ filter: { sources: ["tides"] } }),
+        first(client.rebuildStore({})),
+      ];
+      for (const call of calls) expect((await failureOf(call)).code).toBe(Code.PermissionDenied);
+    }
+    expect(store.rebuilds).toBe(0);
+    expect((await access.fetch("/records/rebuild", access.keys.admin.key, { method: "POST" })).status).toBe(200);
+    expect(
+      access.audit.filter(({ what }) => what === "RecordStore/RebuildStore").map(({ outcome }) => outcome),
+    ).toContain("ok");
+    expect(store.rebuilds).toBe(1);
   });
 });
 

@@ -1,5 +1,6 @@
 import { create, fromBinary } from "@bufbuild/protobuf";
 import type { DescMessage, DescMethod, DescService, MessageShape } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { type CallOptions, Code, type Client, ConnectError } from "@connectrpc/connect";
 import { CursorSchema } from "@apispool/contracts/apispool/internal/v1/cursor_pb.js";
 import {
@@ -7,6 +8,13 @@ import {
   type FetchUnreadRequest,
   FetchUnreadRequestSchema,
 } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import {
+  FreshnessSchema,
+  type GetStoreStatusResponse,
+  GetStoreStatusResponseSchema,
+  RecordFilterSchema,
+  RecordStore,
+} from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { reasonOf, rpcError } from "@apispool/common/errors.js";
 import type { Batch } from "../batch.js";
@@ -29,6 +37,7 @@ interface AnyRequest {
   readonly reader?: string;
   readonly source?: string;
   readonly sources?: readonly string[];
+  readonly filter?: { readonly sources: readonly string[] } | undefined;
   readonly cursor?: string;
   readonly ackCursor?: string;
   readonly since?: string;
@@ -42,25 +51,40 @@ const audited: ReadonlySet<string> = new Set([
   "WorkerControl/TrySource",
   "DataReader/Seek",
   "DataReader/DeleteReader",
+  "RecordStore/RebuildStore",
 ]);
 
+interface Named {
+  readonly reader?: true;
+  readonly sources?: true;
+  /** The sources are in `filter`. */
+  readonly filter?: true;
+  readonly answerOnly?: true;
+  /** It is about all sources at once. */
+  readonly everySource?: true;
+}
+
 /** What a method's requests name; a method that is not here is refused to everybody whose permissions are limited. */
-const names: Readonly<Record<string, { readonly reader?: true; readonly sources?: true; readonly answerOnly?: true }>> =
-  {
-    "DataReader/FetchUnread": { reader: true, sources: true },
-    "DataReader/Acknowledge": { reader: true },
-    "DataReader/Seek": { reader: true, sources: true },
-    "DataReader/GetReader": { reader: true },
-    "DataReader/ListReaders": {},
-    "DataReader/DeleteReader": { reader: true },
-    "DataReader/ListDeadLetters": { sources: true },
-    "WorkerControl/Start": { sources: true },
-    "WorkerControl/Stop": { sources: true },
-    // Asked for all, the ingestor is asked for all, and what may not be seen is taken out of the answer.
-    "WorkerControl/GetStatus": { sources: true, answerOnly: true },
-    "WorkerControl/WatchStatus": { sources: true, answerOnly: true },
-    "WorkerControl/TrySource": {},
-  };
+const names: Readonly<Record<string, Named>> = {
+  "DataReader/FetchUnread": { reader: true, sources: true },
+  "DataReader/Acknowledge": { reader: true },
+  "DataReader/Seek": { reader: true, sources: true },
+  "DataReader/GetReader": { reader: true },
+  "DataReader/ListReaders": {},
+  "DataReader/DeleteReader": { reader: true },
+  "DataReader/ListDeadLetters": { sources: true },
+  "WorkerControl/Start": { sources: true },
+  "WorkerControl/Stop": { sources: true },
+  // Asked for all, the ingestor is asked for all, and what may not be seen is taken out of the answer.
+  "WorkerControl/GetStatus": { sources: true, answerOnly: true },
+  "WorkerControl/WatchStatus": { sources: true, answerOnly: true },
+  "WorkerControl/TrySource": {},
+  "RecordStore/Query": { sources: true, filter: true },
+  "RecordStore/Count": { sources: true, filter: true },
+  "RecordStore/Get": { sources: true },
+  "RecordStore/GetStoreStatus": { answerOnly: true },
+  "RecordStore/RebuildStore": { everySource: true },
+};
 
 /**
  * The one place where permissions are checked: on the typed message on its way to a service, so it makes no difference by which
@@ -74,10 +98,11 @@ export class Guard {
   }
 
   /** The same services, but that every call is checked, and every answer shows only what may be seen. */
-  upstreams({ ingestor, reader }: Upstreams): Upstreams {
+  upstreams({ ingestor, reader, store }: Upstreams): Upstreams {
     return {
       ingestor: this.#guarded(WorkerControl, ingestor, ingestor.client),
       reader: this.#guarded(DataReader, reader, ingestor.client),
+      store: this.#guarded(RecordStore, store, ingestor.client),
     };
   }
 
@@ -169,16 +194,16 @@ export class Guard {
     options: CallOptions | undefined,
     forward: (request: unknown, options?: CallOptions) => unknown,
   ): AsyncGenerator {
-    const { principal } = this.#admit(method, request);
-    const { permissions, valid } = principal;
-    const narrowed = narrowedSources(permissions, request.sources ?? [], method);
+    const caller = this.#admit(method, request);
+    const { permissions, valid } = caller.principal;
+    const narrowed = narrowedSources(permissions, sourcesOf(request), method);
     // FetchUnread by way of the client would get past narrowing only if it were forgotten here.
-    const asked =
-      narrowed === undefined || names[method]?.answerOnly ? request : { ...request, sources: [...narrowed] };
+    const asked = narrowed === undefined || names[method]?.answerOnly ? request : ofSources(method, request, narrowed);
     let first = true;
     try {
       for await (const message of forward(asked, options) as AsyncIterable<unknown>) {
         if (!valid()) throw withdrawn();
+        if (first) this.#note(caller, method, request, "ok");
         const seen = visible(message, permissions, method) as { sources?: readonly unknown[] };
         // The first message tells who is there, be that nobody; later ones that tell nothing are nobody's business.
         if (!first && seen.sources?.length === 0) continue;
@@ -186,6 +211,7 @@ export class Guard {
         yield seen;
       }
     } catch (error) {
+      if (first) this.#note(caller, method, request, error instanceof ConnectError ? Code[error.code] : "Failed");
       throw withoutNames(error, permissions);
     }
   }
@@ -233,13 +259,15 @@ export class Guard {
     ingestor: Client<typeof WorkerControl>,
   ): Promise<AnyRequest> {
     const { sources } = permissions;
-    if (sources === undefined || request.sources === undefined || names[method]?.answerOnly) return request;
+    const named = names[method];
+    const some = named?.filter === true || request.sources !== undefined;
+    if (sources === undefined || !some || named?.answerOnly) return request;
     // Seek: these say it themselves, and have been checked.
     if (request.to?.case === "cursor" || request.to?.case === "offsets") return request;
-    const narrowed = narrowedSources(permissions, request.sources, method);
+    const narrowed = narrowedSources(permissions, sourcesOf(request), method);
     if (narrowed === undefined) return request;
-    if (!method.startsWith("WorkerControl/") || request.sources.length > 0) {
-      return { ...request, sources: [...narrowed] };
+    if (!method.startsWith("WorkerControl/") || sourcesOf(request).length > 0) {
+      return ofSources(method, request, narrowed);
     }
     const { sources: all } = await ingestor.getStatus({}, options);
     const there = all.map(({ source }) => source).filter((source) => narrowed.includes(source));
@@ -261,6 +289,18 @@ function readerOf({ reader = "" }: AnyRequest): string {
   return reader === "" ? "default" : reader;
 }
 
+/** The sources that a request names in a list. */
+function sourcesOf({ sources = [], filter }: AnyRequest): readonly string[] {
+  return filter === undefined ? sources : filter.sources;
+}
+
+/** The same request about these sources. */
+function ofSources(method: string, request: AnyRequest, sources: readonly string[]): AnyRequest {
+  if (names[method]?.filter !== true) return { ...request, sources: [...sources] };
+  const filter = { ...(request.filter ?? create(RecordFilterSchema)), sources: [...sources] };
+  return { ...request, filter };
+}
+
 /** Throws PERMISSION_DENIED, with what would be permitted. */
 function check(permissions: Permissions, method: string, request: AnyRequest): void {
   if (!mayCall(permissions, method)) {
@@ -276,11 +316,12 @@ function check(permissions: Permissions, method: string, request: AnyRequest): v
   }
   if (named.reader === true && !readsPastReaders(method, request)) checkReader(permissions, readerOf(request));
   if (permissions.sources === undefined) return;
+  if (named.everySource === true) throw denied(`${method} is not permitted to who may not use every source`);
   const { to } = request;
   const cursors = [request.cursor, request.ackCursor, request.since, to?.case === "cursor" ? to.value : undefined];
   const offsets = to?.case === "offsets" ? (to.value as { positions: readonly { source: string }[] }).positions : [];
   const sources = [
-    ...(request.sources ?? []),
+    ...sourcesOf(request),
     ...(request.source === undefined ? [] : [request.source]),
     ...offsets.map(({ source }) => source),
     ...cursors.flatMap((cursor) => (typeof cursor === "string" ? sourcesIn(cursor) : [])),
@@ -350,6 +391,9 @@ function visible(answer: unknown, permissions: Permissions, method: string): unk
     deadLetters?: readonly { source: string }[];
     positions?: readonly { source: string }[];
   };
+  if (method === "RecordStore/GetStoreStatus" && permissions.sources !== undefined) {
+    return visibleStatus(answer as GetStoreStatusResponse, permissions);
+  }
   const may = ({ source }: { readonly source: string }): boolean => mayUseSource(permissions, source);
   // A reader's counts are of all that it reads: who may not know of a part of that may not know them.
   const mayReader = ({ name, positions }: AnyReader): boolean =>
@@ -366,6 +410,26 @@ function visible(answer: unknown, permissions: Permissions, method: string): unk
     ...(message.deadLetters === undefined ? {} : { deadLetters: message.deadLetters.filter(may) }),
     ...(message.positions === undefined ? {} : { positions: message.positions.filter(may) }),
   };
+}
+
+/** How far the store is behind as a whole tells of sources that may not be known: it is put as that of those that may. */
+function visibleStatus(status: GetStoreStatusResponse, permissions: Permissions): GetStoreStatusResponse {
+  const sources = status.sources.filter(({ source }) => mayUseSource(permissions, source));
+  const behind = sources.filter(({ freshness }) => (freshness?.behind ?? 0n) > 0n);
+  const [oldest] = behind
+    .flatMap(({ freshness }) => freshness?.completeUntil ?? [])
+    .toSorted((a, b) => timestampMs(a) - timestampMs(b));
+  const { kind, freshness } = status;
+  const seen = create(GetStoreStatusResponseSchema, { kind, sources });
+  if (freshness !== undefined) {
+    const sum = behind.reduce((all, source) => all + (source.freshness?.behind ?? 0n), 0n);
+    seen.freshness = create(FreshnessSchema, {
+      behind: sum,
+      ...(oldest === undefined ? {} : { completeUntil: oldest }),
+      ...(freshness.checkedAt === undefined ? {} : { checkedAt: freshness.checkedAt }),
+    });
+  }
+  return seen;
 }
 
 /** What a service says of an unknown source names the known ones. */

@@ -1,4 +1,5 @@
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
+import { RecordStore } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 
 /** What somebody may do. Undefined stands for "any". */
@@ -22,8 +23,19 @@ const read = [
   "DataReader/GetReader",
   "DataReader/ListReaders",
   "DataReader/ListDeadLetters",
+  "RecordStore/Query",
+  "RecordStore/Get",
+  "RecordStore/Count",
+  "RecordStore/GetStoreStatus",
 ] as const;
-const control = [...status, "WorkerControl/Start", "WorkerControl/Stop", "WorkerControl/TrySource"] as const;
+const control = [
+  ...status,
+  "WorkerControl/Start",
+  "WorkerControl/Stop",
+  "WorkerControl/TrySource",
+  "RecordStore/GetStoreStatus",
+  "RecordStore/RebuildStore",
+] as const;
 
 /** Names for sets of methods. `admin` is every method, those that are added later included. */
 export const groups: Readonly<Record<string, readonly string[] | undefined>> = {
@@ -36,7 +48,9 @@ export const groups: Readonly<Record<string, readonly string[] | undefined>> = {
 
 /** Every method that can be allowed. */
 export const methodNames: ReadonlySet<string> = new Set(
-  [WorkerControl, DataReader].flatMap(({ name, methods }) => methods.map((method) => `${name}/${method.name}`)),
+  [WorkerControl, DataReader, RecordStore].flatMap(({ name, methods }) =>
+    methods.map((method) => `${name}/${method.name}`),
+  ),
 );
 
 /** The methods that groups and method names stand for; undefined: all. What is unknown is told to `wrong`. */

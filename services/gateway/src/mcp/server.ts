@@ -9,6 +9,7 @@ import type { Upstreams } from "../upstream.js";
 import { mostAnswerBytes } from "./bounded.js";
 import { readerTools } from "./reader-tools.js";
 import { readingTools } from "./reading-tools.js";
+import { recordTools } from "./record-tools.js";
 import { sourceTools } from "./source-tools.js";
 import type { Tool, ToolCall } from "./tool.js";
 
@@ -22,7 +23,7 @@ const instructions =
 
 /** Every tool. */
 export function mcpTools(upstreams: Upstreams, delivery: Fetching): readonly Tool[] {
-  return [...sourceTools(upstreams), ...readingTools(delivery), ...readerTools(upstreams)];
+  return [...sourceTools(upstreams), ...readingTools(delivery), ...readerTools(upstreams), ...recordTools(upstreams)];
 }
 
 /** The server for one request: nothing is kept between requests, so that any gateway may answer the next one. */

@@ -14,19 +14,21 @@ describe("what the gateway answers", () => {
   /** What was asked, as `GET /data 200 application/json`. */
   const seen = new Set<string>();
   beforeAll(async () => {
-    harness = await Harness.start({ heartbeatMs: 50 });
+    harness = await Harness.startWithStore({ heartbeatMs: 50 });
     harness.reader.add(['{"n":0}', "[1]", "null"]);
     harness.reader.deadLetters = [Buffer.from('{"mag":2}'), Buffer.from([0xff, 0x00])];
     harness.reader.positions.set("a", 1);
+    for (let i = 0; i < 3; i += 1) harness.store.add("quakes", `q${i}`, `{"n":${i}}`);
   });
   afterAll(() => harness.stop());
 
   const ask = async (path: string, init: RequestInit = {}): Promise<string> => {
     const { method = "GET" } = init;
     const plain = path.replace(/\?.*/, "");
-    const operation = operations.find(
-      (one) => one.method === method && new RegExp(`^${one.path.replace("{name}", "[^/]+")}$`).test(plain),
+    const candidates = operations.filter(
+      (one) => one.method === method && new RegExp(`^${one.path.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(plain),
     );
+    const operation = candidates.find((one) => one.path === plain) ?? candidates[0];
     if (operation === undefined) throw new Error(`${method} ${plain} is not in the document`);
     const stop = new AbortController();
     const response = await fetch(`${harness.url}${path}`, { ...init, signal: stop.signal });
@@ -93,6 +95,21 @@ describe("what the gateway answers", () => {
     await ask("/data/readers/nobody");
     await ask("/data/readers/a%2Fb");
     await ask("/data/readers/a", { method: "DELETE" });
+
+    for (const headers of [{ accept: "application/json" }, lines.headers, { accept: "text/csv" }]) {
+      await ask("/records?limit=2", { headers });
+      await ask("/records", { ...posted({ limit: 2, sources: ["quakes"] }), headers: { ...json, ...headers } });
+      await ask("/records", { method: "HEAD", headers });
+    }
+    await ask("/records?where=%3F");
+    await ask("/records?source=nope");
+    await ask("/records/quakes/q1");
+    await ask("/records/quakes/nothing");
+    await ask("/records/count?by_source=true&bucket=day");
+    await ask("/records/status");
+    await ask("/records/rebuild", { method: "POST" });
+    harness.store.failure = rpcError(Code.Unimplemented, "STORE_OFF", "off");
+    await ask("/records/status");
 
     await ask("/");
     await ask("/", { headers: { accept: "text/html" } });

@@ -19,6 +19,7 @@ const ajv = new Ajv2020({
     // What these two mean the reader checks.
     cursor: true,
     jmespath: true,
+    where: true,
     byte: /^[A-Za-z0-9+/]*={0,2}$/,
   },
 });

@@ -4,6 +4,7 @@ import * as dataApi from "./data-api.js";
 import type { Answer, Content, Operation } from "./operation.js";
 import * as ownApi from "./own-api.js";
 import { type ProblemStatus, commonProblems, problem, problemStatuses, retriable } from "./problems.js";
+import * as recordsApi from "./records-api.js";
 import { allowedKeyword, componentKeyword } from "./schema.js";
 import * as workerApi from "./worker-api.js";
 
@@ -29,6 +30,13 @@ export const operations: readonly Operation[] = [
   dataApi.getReaders,
   dataApi.getReader,
   dataApi.deleteReader,
+  recordsApi.getRecords,
+  recordsApi.headRecords,
+  recordsApi.postRecords,
+  recordsApi.getRecord,
+  recordsApi.getRecordCount,
+  recordsApi.getStoreStatus,
+  recordsApi.postRebuild,
   ownApi.getRoot,
   ownApi.getOpenApi,
   ownApi.getDocs,
@@ -40,6 +48,7 @@ const tags = [
   { name: "Sources", description: "What is polled: status, start, stop, try, and what could not become a record." },
   { name: "Reading", description: "Each named reader is handed what it has not read yet." },
   { name: "Readers", description: "Where readers stand, and moving them." },
+  { name: "Records", description: "All records there ever were, queried; where a store is switched on." },
   { name: "Gateway", description: "The gateway itself." },
 ];
 

@@ -36,7 +36,7 @@ export interface Operation<Q extends TObject = TObject, B extends TObject = TObj
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
-  /** The part of the path in braces. */
+  /** The parts of the path in braces. */
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
@@ -97,7 +97,7 @@ export function serve<Q extends TObject, B extends TObject, P extends TObject>(
   const types = mediaTypes(operation);
   return {
     operation,
-    async route(exchange, { query: parameters, name }) {
+    async route(exchange, { query: parameters, params: segments }) {
       const type = negotiated(exchange, types);
       const problems: FieldProblem[] = [];
       const asked = queryValues(querySchema, anyQuery ? new URLSearchParams() : parameters);
@@ -106,7 +106,7 @@ export function serve<Q extends TObject, B extends TObject, P extends TObject>(
         const named = asked.nameOf(field);
         if (!problems.some((one) => one.field === named)) problems.push({ field: named, problem });
       }
-      const inPath = params === undefined ? {} : { name };
+      const inPath = params === undefined ? {} : segments;
       if (params !== undefined) problems.push(...params.problems(inPath));
       const sent = body === undefined ? {} : await readJsonObject(exchange, maxBodyBytes);
       if (body !== undefined) problems.push(...body.problems(sent));

@@ -11,7 +11,7 @@ export const problemStatuses = {
   },
   401: { name: "Unauthenticated", description: "The gateway wants to know who asks, and was not told, or not truly." },
   403: { name: "Forbidden", description: "Whoever asks may not do this." },
-  404: { name: "NotFound", description: "There is no such source, reader or path." },
+  404: { name: "NotFound", description: "There is no such source, reader, record or path." },
   405: {
     name: "MethodNotAllowed",
     description: "The path does not know the method; `Allow` lists those that it knows.",
@@ -26,6 +26,7 @@ export const problemStatuses = {
     description: "The path, its query and the headers are longer than the gateway takes; POST has room in its body.",
   },
   500: { name: "InternalError", description: "A defect; the log line with the same request id tells more." },
+  501: { name: "NotImplemented", description: "It is not switched on; `detail` says how it is." },
   503: { name: "Unavailable", description: "Kafka or a service is away, or stops; nothing was lost or skipped." },
   504: { name: "Timeout", description: "It took too long." },
 } as const;

@@ -10,12 +10,15 @@ import type { GatewayConfig } from "../config.js";
 import { startGateway } from "../gateway.js";
 import { defaultLimits } from "../limits/settings.js";
 import type { Resolve } from "../reader-addresses.js";
+import { FakeStore } from "./fake-store.js";
 import { FakeIngestor, FakeReader } from "./fake-upstreams.js";
 
 /** A gateway with fake services behind it. */
 export class Harness {
   readonly reader = new FakeReader();
   readonly ingestor = new FakeIngestor();
+  /** Runs only where the gateway is told of it: `startWithStore`. */
+  readonly store = new FakeStore();
   gateway: RunningServer | undefined;
 
   #secure = false;
@@ -26,18 +29,22 @@ export class Harness {
     resolve?: Resolve,
     log: Logger = silentLogger,
     client: ConnectionOptions = {},
+    withStore = false,
   ): Promise<Harness> {
     const harness = new Harness();
     harness.#secure = config.tls !== undefined;
     harness.reader.tls = config.serviceTls;
     harness.ingestor.tls = config.serviceTls;
     const [readerAddress, ingestorAddress] = await Promise.all([harness.reader.start(), harness.ingestor.start()]);
+    harness.store.tls = config.serviceTls;
+    const storeAddress = withStore ? await harness.store.start() : undefined;
     harness.gateway = await startGateway(
       {
         host: "127.0.0.1",
         port: 0,
         readers: [{ kind: "address", address: readerAddress }],
         ingestorAddress,
+        storeAddress,
         deliveryTimeoutMs: 30_000,
         deliveryIdleMs: 1000,
         idleTimeoutMs: 65_000,
@@ -60,6 +67,11 @@ export class Harness {
     return harness;
   }
 
+  /** A gateway with a store behind it, too. */
+  static async startWithStore(config: Partial<GatewayConfig> = {}, log?: Logger): Promise<Harness> {
+    return Harness.start(config, undefined, log, {}, true);
+  }
+
   get port(): number {
     return this.gateway?.port ?? 0;
   }
@@ -70,7 +82,7 @@ export class Harness {
 
   async stop(): Promise<void> {
     await this.gateway?.stop();
-    await Promise.all([this.reader.stop(), this.ingestor.stop()]);
+    await Promise.all([this.reader.stop(), this.ingestor.stop(), this.store.stop()]);
   }
 }
 

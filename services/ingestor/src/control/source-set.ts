@@ -19,6 +19,11 @@ export interface SourceSetOptions {
   readonly owner: Owner;
   readonly control: ControlLog;
   readonly brokers: readonly string[];
+  /**
+   * Reads what other ingestors were told to do, up to now. Rejects with UNAVAILABLE where Kafka cannot be asked; who is not
+   * patient hears so within a second.
+   */
+  readonly ask: (patient: boolean) => Promise<void>;
   /** Makes a source's worker; `after` is what has to end before it may begin. */
   readonly make: (config: SourceConfig, after: Promise<void>) => Made;
   /** Something about a source has changed; `urgent` where other ingestors may wait for it. */
@@ -147,6 +152,8 @@ export class SourceSet {
     const names = this.resolve(asked);
     this.#mustBeReady();
     return await this.#lock.run(names, async () => {
+      // What is so already by what this process knows may have been changed by another one.
+      await this.#options.ask(true);
       const changing = names.filter((name) => this.#entry(name).desired !== desired);
       if (changing.length > 0) {
         const offset = await this.#options.control.write(changing, desired, requestId);
@@ -160,6 +167,17 @@ export class SourceSet {
     });
   }
 
+  /** As {@link statuses}, with all that was wanted when it was asked; where Kafka cannot tell, each status says so. */
+  async newest(asked: readonly string[]): Promise<SourceStatusInit[]> {
+    const unsure = await this.#options.ask(false).then(
+      () => false,
+      () => true,
+    );
+    const statuses = this.statuses(asked);
+    return unsure ? statuses.map((status) => ({ ...status, lastError: unsureText(status.lastError ?? "") })) : statuses;
+  }
+
+  /** By what this process knows. */
   statuses(asked: readonly string[]): SourceStatusInit[] {
     const names = this.resolve(asked);
     this.#mustBeReady();
@@ -307,6 +325,11 @@ export class SourceSet {
       { retryAfterMs: 1000 },
     );
   }
+}
+
+function unsureText(error: string): string {
+  const text = "Kafka cannot be reached at the moment, so what is wanted of this source is as it was last heard of";
+  return error === "" ? text : `${error}; ${text}`;
 }
 
 function shuttingDown(): Error {

@@ -81,6 +81,11 @@ export class Lease {
     this.#member.rejoin();
   }
 
+  /** Where the group has not been heard of for a session, everything is given up at once: this process may have been frozen. */
+  check(): void {
+    this.#member.check();
+  }
+
   /** Whether this process is in the group still, by an answer that is newer than this question. */
   async confirm(signal: AbortSignal): Promise<boolean> {
     return await this.#member.confirm(signal);

@@ -25,3 +25,13 @@ describe("a poll that failed", () => {
     expect([1, 5].map((failures) => judged(failures, throttled).pauseMs)).toEqual([90_000, 90_000]);
   });
 });
+
+describe("a write that Kafka refused because of its time", () => {
+  it("is explained by the clock, and tried again within seconds however often it failed", () => {
+    const refusal = Object.assign(new Error("out of acceptable range"), { type: "INVALID_TIMESTAMP" });
+    const error = new Error("it could not be sent", { cause: refusal });
+    const { text, pauseMs } = judge(error, 600, retry, [], () => 0.5);
+    expect(text).toMatch(/this ingestor's clock is ahead of Kafka's .* nothing is lost/);
+    expect(pauseMs).toBeLessThanOrEqual(2000);
+  });
+});

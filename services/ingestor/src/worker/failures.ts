@@ -41,10 +41,26 @@ export function judge(
     }
     return { text: error.message, pauseMs: Math.max(backoffMs(failures, limits, random), asked) };
   }
+  if (isAheadOfKafka(error)) {
+    const text =
+      "Kafka refuses to write: this ingestor's clock is ahead of Kafka's by more than it takes (message.timestamp.after.max.ms, an hour by default); nothing is lost, it goes on once the clocks agree";
+    return { text, pauseMs: backoffMs(failures, KAFKA_BACKOFF, random) };
+  }
   const kafkaError = toKafkaError(error, brokers);
   const away = kafkaError.code === Code.Unavailable;
   return {
     text: away ? kafkaError.rawMessage : `writing to Kafka failed: ${describeError(error)}`,
     pauseMs: backoffMs(failures, away ? KAFKA_BACKOFF : { firstMs: 500, longestMs: 60_000 }, random),
   };
+}
+
+/** Kafka's INVALID_TIMESTAMP (KIP-937): what is dated too far ahead of its own clock is not written. */
+function isAheadOfKafka(error: unknown): boolean {
+  let at = error;
+  for (let depth = 0; typeof at === "object" && at !== null && depth < 10; depth += 1) {
+    const { type, cause } = at as { type?: unknown; cause?: unknown };
+    if (type === "INVALID_TIMESTAMP") return true;
+    at = cause;
+  }
+  return false;
 }

@@ -41,6 +41,8 @@ export interface MakerOptions {
   /** How many sources there are. */
   readonly count: () => number;
   readonly stillOurs: (source: string, signal: AbortSignal) => Promise<boolean>;
+  /** Called before every page of every source. */
+  readonly checkLease: () => void;
   readonly onChange: (source: string) => void;
 }
 
@@ -61,7 +63,7 @@ export class SourceMaker {
   }
 
   make(config: SourceConfig, after: Promise<void>): Made {
-    const { brokers, log, stillOurs, onChange, count, telemetry } = this.#options;
+    const { brokers, log, stillOurs, checkLease, onChange, count, telemetry } = this.#options;
     const { name, schedule } = config;
     const parts = this.parts(config);
     const intervalMs = schedule.kind === "interval" ? schedule.intervalMs : 0;
@@ -77,6 +79,7 @@ export class SourceMaker {
         onChange: () => onChange(name),
         telemetry: new SourceTelemetry(telemetry, name),
         stillOurs: async (signal) => stillOurs(name, signal),
+        checkLease,
         firstDelayMs: () => (count() <= AT_ONCE ? 0 : this.#clock.random() * Math.min(intervalMs, count() * SPREAD_MS)),
       },
       after,

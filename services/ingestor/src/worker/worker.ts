@@ -33,6 +33,8 @@ export interface WorkerOptions {
   readonly telemetry: SourceTelemetry;
   /** Whether this process is still meant to poll the source; asked when another producer has shut it out. */
   readonly stillOurs: (signal: AbortSignal) => Promise<boolean>;
+  /** Called before every page: gives the source up (by {@link Worker.stop}) where it may be somebody else's since long. */
+  readonly checkLease?: () => void;
   /** How long to wait before the first poll, in milliseconds: many sources must not all begin at once. */
   readonly firstDelayMs: () => number;
 }
@@ -203,6 +205,9 @@ export class Worker {
     const events: PollEvents = {
       onAnswer: (status) => (counters.lastHttpStatus = status),
       onPage: (page) => {
+        // Who was frozen for a session does not know yet that the source is another's, or stopped: the API is left alone.
+        this.#options.checkLease?.();
+        stop.throwIfAborted();
         this.#page = page;
         if (this.#state.kind !== "polling") this.#enter({ kind: "polling" });
       },

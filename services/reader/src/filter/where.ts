@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import jmespath from "@jmespath-community/jmespath";
 import { describeError } from "@apispool/common/errors.js";
-import { part } from "../wire-writer.js";
+import { part } from "@apispool/record-codec/wire-writer.js";
 
 type Syntax = ReturnType<typeof jmespath.compile>;
 type Json = Parameters<typeof jmespath.search>[0];

@@ -17,6 +17,7 @@ import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js
 import { namesFor, recordHeaders } from "@apispool/kafka-log/topics.js";
 import type { ReaderConfig } from "../config.js";
 import { startReader } from "../reader.js";
+import { Projection, readsStore } from "./projection.js";
 import { ready } from "./ready.js";
 
 export type FetchInit = MessageInitShape<typeof FetchUnreadRequestSchema>;
@@ -57,6 +58,7 @@ export class Harness {
   };
   readonly #sequences = new Map<string, number>();
   readonly #closers: (() => Promise<void>)[] = [];
+  projection: Projection | undefined;
   server: RunningServer | undefined;
   client: Client<typeof DataReader>;
 
@@ -67,6 +69,7 @@ export class Harness {
   static async start({ topics, ...config }: HarnessConfig = {}, createLog = createLogReader): Promise<Harness> {
     const harness = new Harness();
     harness.#config = { ...harness.#config, topics: topics?.(harness.prefix) ?? [], ...config };
+    if (readsStore) await harness.project();
     const server = await startReader(harness.#config, silentLogger, createLog);
     harness.server = server;
     harness.client = harness.connect(server.port);
@@ -74,9 +77,19 @@ export class Harness {
     return harness;
   }
 
+  /** From now on a store follows the topics, and readers that are started read from it. */
+  async project(): Promise<Projection> {
+    this.projection ??= await Projection.start(this.settings, this.#config.topics);
+    this.#config = { ...this.#config, database: this.projection.database };
+    return this.projection;
+  }
+
   /** Another process, as it were, on the same topics; where it can be reached, and by what. */
-  async another(config: Partial<ReaderConfig> = {}): Promise<{ port: number; client: Client<typeof DataReader> }> {
-    const server = await startReader({ ...this.#config, ...config }, silentLogger);
+  async another(
+    config: Partial<ReaderConfig> = {},
+    createLog = createLogReader,
+  ): Promise<{ port: number; client: Client<typeof DataReader> }> {
+    const server = await startReader({ ...this.#config, ...config }, silentLogger, createLog);
     this.#closers.push(() => server.stop());
     await ready(server.port);
     return { port: server.port, client: this.connect(server.port) };
@@ -114,7 +127,8 @@ export class Harness {
       transactionalId: `${this.prefix}.${source}.${partition}.${randomBytes(3).toString("hex")}`,
       maxInFlightRequests: 1,
       idempotent: true,
-      retry: { initialRetryTime: 5, maxRetryTime: 100 },
+      // A busy broker takes a moment to host what was just made.
+      retry: { initialRetryTime: 5, maxRetryTime: 100, retries: 100 },
     });
     await producer.connect();
     const transaction = await producer.transaction();
@@ -140,6 +154,15 @@ export class Harness {
       this.#sequences.set(key, before + values.length);
     }
     await producer.disconnect();
+    if (readsStore && !abort) await this.projected(source, partition);
+  }
+
+  /** Until all that Kafka has of a partition is in the store. */
+  async projected(source: string, partition = 0): Promise<void> {
+    const log = createLogReader(this.settings);
+    const [end] = await log.offsetsAt("latest", [{ topic: this.names.records(source), partition }]);
+    await log.close();
+    await this.projection?.has(source, partition, end?.offset ?? 0);
   }
 
   async fetch(init: FetchInit = {}, client = this.client): Promise<Fetched> {
@@ -155,6 +178,7 @@ export class Harness {
   async stop(): Promise<void> {
     for (const close of this.#closers) await close();
     await this.server?.stop();
+    await this.projection?.stop();
     const admin = this.kafka.admin();
     await admin.connect();
     const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(`${this.prefix}.`));

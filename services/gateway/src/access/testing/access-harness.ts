@@ -42,7 +42,7 @@ export class AccessHarness {
       failureLimit: { perSecond: 1, burst: 1000 },
       ...settings,
     };
-    const harness = await Harness.start({ access }, undefined, log);
+    const harness = await Harness.startWithStore({ access }, log);
     return new AccessHarness({ harness, folder, keys, issuer: tokenIssuer, lines });
   }
 

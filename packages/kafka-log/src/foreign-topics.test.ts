@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { ConfigError, EnvReader } from "@apispool/common/env.js";
-import { namesFor } from "@apispool/kafka-log/topics.js";
+import { namesFor } from "./topics.js";
 import { type ForeignTopic, foreignTopicsFromEnv, sourceTopics } from "./foreign-topics.js";
 
 function parse(text: string): readonly ForeignTopic[] {

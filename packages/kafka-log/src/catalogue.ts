@@ -1,13 +1,16 @@
 import { Code } from "@connectrpc/connect";
 import { rpcError } from "@apispool/common/errors.js";
-import type { LogReader } from "@apispool/kafka-log/log-reader.js";
+import type { LogReader, TopicPartition } from "./log-reader.js";
 import type { Logger } from "@apispool/common/logger.js";
-import type { Names } from "@apispool/kafka-log/topics.js";
+import type { Names } from "./topics.js";
 import { type ForeignTopic, sourceTopics } from "./foreign-topics.js";
-import type { Place } from "./place.js";
 
 /** One partition of a source's topic. */
-export type SourcePartition = Omit<Place, "offset">;
+export interface SourcePartition extends TopicPartition {
+  readonly source: string;
+  /** The topic id (KIP-516): another one means that the topic was deleted and made again. */
+  readonly topicId: string;
+}
 
 /** What there is to read: the records topics, and those of others that were named, as the broker has them now. */
 export class Catalogue {

@@ -1,6 +1,6 @@
 import type { EnvReader } from "@apispool/common/env.js";
-import type { TopicInfo } from "@apispool/kafka-log/log-reader.js";
-import { type Names, namesFor } from "@apispool/kafka-log/topics.js";
+import type { TopicInfo } from "./log-reader.js";
+import { type Names, namesFor } from "./topics.js";
 
 /** A topic that Apispool does not write, and the source that it is read as; or all whose names begin alike. */
 export type ForeignTopic =

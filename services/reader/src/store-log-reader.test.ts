@@ -1,0 +1,191 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { rpcError } from "@apispool/common/errors.js";
+import { Code } from "@connectrpc/connect";
+import type { FetchOptions, LogReader } from "@apispool/kafka-log/log-reader.js";
+import { namesFor } from "@apispool/kafka-log/topics.js";
+import { StoreEnds } from "@apispool/record-store/reading/store-ends.js";
+import { storeLogReader } from "@apispool/record-store/reading/store-log-reader.js";
+import type { RecordStore, StoreGap, StoreRow } from "@apispool/record-store/store.js";
+
+const names = namesFor("apispool");
+const topic = names.records("quakes");
+const topicId = "a".repeat(32);
+const options: FetchOptions = { maxBytes: 1e6, maxBytesPerPartition: 1e6, maxWaitMs: 0 };
+
+/** What Kafka and the store each have of one partition: offsets of records, and from where to where they speak. */
+interface World {
+  /** The offsets that hold a record. */
+  readonly records: readonly number[];
+  readonly logStart: number;
+  readonly logEnd: number;
+  readonly storeEnd: number;
+  readonly gaps: readonly StoreGap[];
+  readonly rowsEach: number;
+  readonly storeIs: "there" | "away" | "of another topic";
+}
+
+function rowAt(offset: number): StoreRow {
+  const bytes = Buffer.from(String(offset));
+  const rest = { id: "", ingestedMs: 1000 + offset, eventMs: undefined, key: null, isJson: true };
+  return { source: "quakes", partition: 0, offset, value: bytes, headers: Buffer.alloc(0), headerCount: 0, ...rest };
+}
+
+/** Only what is asked for here. */
+function kafkaOf({ records, logStart, logEnd }: World): LogReader {
+  const fake: Partial<LogReader> = {
+    topics: () => Promise.resolve([{ name: topic, topicId, partitions: [0] }]),
+    fetch: (positions) =>
+      Promise.resolve(
+        positions.map(({ offset }) => {
+          const common = {
+            topic,
+            partition: 0,
+            lastStableOffset: logEnd,
+            highWatermark: logEnd,
+            logStartOffset: logStart,
+            unreadable: [],
+          };
+          if (offset < logStart)
+            return { ...common, records: [], nextOffset: logStart, outOfRange: "expired" as const };
+          const found = records
+            .filter((at) => at >= offset && at < logEnd)
+            .map((at) => ({ offset: at, bytes: Buffer.from(String(at)) }));
+          return { ...common, records: found as never, nextOffset: logEnd };
+        }),
+      ),
+    offsetsAt: (at, partitions) =>
+      Promise.resolve(partitions.map((place) => ({ ...place, offset: at === "latest" ? logEnd : logStart }))),
+  };
+  return fake as LogReader;
+}
+
+function storeOf({ records, storeEnd, gaps, rowsEach, storeIs, logStart }: World): RecordStore {
+  const away = (): Promise<never> => Promise.reject(rpcError(Code.Unavailable, "STORE_UNAVAILABLE", "away"));
+  const isLost = (offset: number): boolean => gaps.some((gap) => offset >= gap.fromOffset && offset < gap.toOffset);
+  const there = {
+    source: "quakes",
+    partition: 0,
+    topicId: storeIs === "there" ? topicId : "b".repeat(32),
+    nextOffset: storeEnd,
+  };
+  void logStart;
+  return {
+    current: { positions: () => (storeIs === "away" ? away() : Promise.resolve([there])) },
+    read: (_source: string, _partition: number, from: number) => {
+      if (storeIs === "away") return away();
+      const rows = records.filter((at) => at >= from && at < storeEnd && !isLost(at)).slice(0, rowsEach);
+      const last = rows.length === rowsEach ? (rows.at(-1) ?? 0) : Infinity;
+      return Promise.resolve({
+        rows: rows.map(rowAt),
+        gaps: gaps.filter((gap) => gap.toOffset > from && gap.fromOffset <= last),
+      });
+    },
+  } as unknown as RecordStore;
+}
+
+/** Reads from an offset to the end of the log: the records, and what was said to be lost. */
+async function readAll(world: World, from: number): Promise<{ records: number[]; lost: [number, number][] }> {
+  const store = storeOf(world);
+  const log = storeLogReader(kafkaOf(world), store, new StoreEnds(store, names, []));
+  await log.topics(names.recordsPrefix);
+  const records: number[] = [];
+  const lost: [number, number][] = [];
+  for (let offset = from, steps = 0; offset < world.logEnd; steps += 1) {
+    const [answer] = await log.fetch([{ topic, partition: 0, offset }], options);
+    if (answer === undefined || steps > 200) throw new Error(`stuck at ${offset}`);
+    expect(answer.nextOffset).toBeGreaterThan(offset);
+    records.push(...answer.records.map((record) => record.offset));
+    if (answer.outOfRange !== undefined) lost.push([offset, answer.nextOffset]);
+    offset = answer.nextOffset;
+  }
+  return { records, lost };
+}
+
+const anyWorld = fc
+  .record({
+    count: fc.integer({ min: 1, max: 30 }),
+    holes: fc.array(fc.nat({ max: 29 })),
+    start: fc.nat({ max: 30 }),
+    storeEnd: fc.nat({ max: 30 }),
+    lostFrom: fc.nat({ max: 30 }),
+    lost: fc.nat({ max: 5 }),
+    rowsEach: fc.integer({ min: 1, max: 5 }),
+    storeIs: fc.constantFrom("there" as const, "there" as const, "of another topic" as const),
+  })
+  .map(({ count, holes, start, storeEnd, lostFrom, lost, rowsEach, storeIs }): World => {
+    const gap = { source: "quakes", topicId, partition: 0, reason: "expired" as const, detail: "" };
+    const to = Math.min(lostFrom + lost, storeEnd, start, count);
+    const records = Array.from({ length: count }, (_, i) => i).filter((i) => !holes.includes(i));
+    return {
+      records,
+      logStart: Math.min(start, count),
+      logEnd: count,
+      storeEnd: Math.min(storeEnd, count),
+      gaps: lostFrom < to ? [{ ...gap, fromOffset: lostFrom, toOffset: to }] : [],
+      rowsEach,
+      storeIs,
+    };
+  });
+
+describe("a log that is read from a store, as far as it has it", () => {
+  it("gives every record that either has, once and in order, and tells of every other that it is lost", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyWorld, fc.nat({ max: 29 }), async (world, from) => {
+        const { records, lost } = await readAll(world, from);
+        const inStore = (offset: number): boolean =>
+          world.storeIs === "there" &&
+          offset < world.storeEnd &&
+          !world.gaps.some((gap) => offset >= gap.fromOffset && offset < gap.toOffset);
+        const wanted = world.records.filter(
+          (offset) => offset >= from && (offset >= world.logStart || inStore(offset)),
+        );
+        expect(records).toEqual(wanted);
+        const missing = world.records.filter((offset) => offset >= from && !wanted.includes(offset));
+        for (const offset of missing) {
+          expect(lost.some(([begin, end]) => offset >= begin && offset < end)).toBe(true);
+        }
+        for (const offset of wanted) expect(lost.some(([begin, end]) => offset >= begin && offset < end)).toBe(false);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("is UNAVAILABLE, and no gap, where Kafka has let go what only a store that is away may have", async () => {
+    const world: World = {
+      records: [0, 1, 2, 3],
+      logStart: 2,
+      logEnd: 4,
+      storeEnd: 3,
+      gaps: [],
+      rowsEach: 2,
+      storeIs: "away",
+    };
+    await expect(readAll(world, 0)).rejects.toThrow(/cannot be asked/);
+    expect(await readAll(world, 2)).toEqual({ records: [2, 3], lost: [] });
+  });
+
+  it("begins where the store begins, or at a time there", async () => {
+    const world: World = {
+      records: [1, 2, 4, 6, 7],
+      logStart: 6,
+      logEnd: 8,
+      storeEnd: 7,
+      gaps: [],
+      rowsEach: 2,
+      storeIs: "there",
+    };
+    const store = storeOf(world);
+    const log = storeLogReader(kafkaOf(world), store, new StoreEnds(store, names, []));
+    await log.topics(names.recordsPrefix);
+    const at = async (where: Parameters<LogReader["offsetsAt"]>[0]): Promise<number | undefined> =>
+      (await log.offsetsAt(where, [{ topic, partition: 0 }]))[0]?.offset;
+    expect(await at("earliest")).toBe(1);
+    expect(await at("latest")).toBe(8);
+    expect(await at({ timestampMs: 0 })).toBe(1);
+    expect(await at({ timestampMs: 1003 })).toBeGreaterThan(2);
+    expect(await at({ timestampMs: 1003 })).toBeLessThanOrEqual(4);
+    // Between them there is nothing.
+    expect([5, 6]).toContain(await at({ timestampMs: 1005 }));
+  });
+});

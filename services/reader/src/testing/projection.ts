@@ -1,0 +1,81 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Logger, silentLogger } from "@apispool/common/logger.js";
+import type { RunningServer } from "@apispool/common/service-main.js";
+import type { ForeignTopic } from "@apispool/kafka-log/foreign-topics.js";
+import type { KafkaSettings } from "@apispool/kafka-log/settings.js";
+import { type Database, createStore } from "@apispool/record-store/database.js";
+import type { RecordStore } from "@apispool/record-store/store.js";
+
+/** Whether all of the reader's tests on a real Kafka read from a store. */
+export const readsStore = process.env["APISPOOL_TEST_DATA_STORE"] === "store";
+
+type StartStore = (config: object, logger: Logger) => Promise<RunningServer>;
+
+/** A store service beside a reader's tests; services do not import each other, so it is found by its place. */
+export class Projection {
+  readonly database: Database;
+  readonly store: RecordStore;
+  readonly #folder: string;
+  readonly #config: object;
+  readonly #start: StartStore;
+  #server: RunningServer | undefined;
+
+  private constructor(folder: string, database: Database, store: RecordStore, config: object, start: StartStore) {
+    this.#folder = folder;
+    this.database = database;
+    this.store = store;
+    this.#config = config;
+    this.#start = start;
+  }
+
+  static async start(kafka: KafkaSettings, topics: readonly ForeignTopic[]): Promise<Projection> {
+    const service = join(import.meta.dirname, "..", "..", "..", "store", "dist", "store.js");
+    const { startStore } = (await import(service)) as { readonly startStore: StartStore };
+    const folder = await mkdtemp(join(tmpdir(), "apispool-data-store-"));
+    const database: Database = { kind: "sqlite", folder: join(folder, "store") };
+    const store = await createStore(database, { readOnly: true });
+    const config = {
+      address: "127.0.0.1:0",
+      kafka,
+      database,
+      topics,
+      fetchBytes: 256 * 1024,
+      batchBytes: 64 * 1024,
+      queryScan: 1_000_000,
+      queryTimeMs: 60_000,
+      queries: 100,
+    };
+    const projection = new Projection(folder, database, store, config, startStore);
+    await projection.resume();
+    return projection;
+  }
+
+  async pause(): Promise<void> {
+    await this.#server?.stop();
+    this.#server = undefined;
+  }
+
+  async resume(): Promise<void> {
+    this.#server ??= await this.#start(this.#config, silentLogger);
+  }
+
+  /** Until a partition is in the store up to an offset. */
+  async has(source: string, partition: number, end: number): Promise<void> {
+    for (let left = 4000; ; left -= 1) {
+      const positions = await this.store.current.positions().catch(() => []);
+      const there = positions.find((place) => place.source === source && place.partition === partition);
+      if (there !== undefined && there.nextOffset >= end) return;
+      if (left === 0) throw new Error(`the store has not come to offset ${end} of ${source}/${partition}`);
+      await sleep(10);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.pause();
+    await this.store.close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, expect, it } from "@jest/globals";
+import { Harness, quakes } from "./testing/harness.js";
+
+/** How often it is killed; APISPOOL_TEST_STORE_KILLS=100 is the long form. */
+const kills = Number(process.env["APISPOOL_TEST_STORE_KILLS"] ?? 3);
+const PER_KILL = 1500;
+
+let harness: Harness;
+let child: ChildProcess | undefined;
+
+afterEach(async () => {
+  child?.kill("SIGKILL");
+  await harness.stop();
+});
+
+/** The real process, with little in each transaction, so that there are many moments to be killed at. */
+function start(): ChildProcess {
+  const started = spawn(process.execPath, [join(import.meta.dirname, "main.js")], {
+    env: {
+      STORE: `sqlite:${join(harness.folder, "store")}`,
+      STORE_ADDRESS: "127.0.0.1:0",
+      METRICS_ADDRESS: "off",
+      KAFKA_BROKERS: harness.brokers.join(","),
+      TOPIC_PREFIX: harness.prefix,
+      STORE_FETCH_BYTES: "8192",
+      LOG_FORMAT: "json",
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  child = started;
+  return started;
+}
+
+/** How many records the store has now, as another process sees it; 0 where it has not been made yet. */
+async function recordsNow(): Promise<number> {
+  const store = await harness.openStore();
+  try {
+    return (await store.sizes()).reduce((sum, { records }) => sum + records, 0);
+  } catch {
+    return 0;
+  } finally {
+    await store.close();
+  }
+}
+
+it(
+  "has what Kafka has, record by record, however often it is killed",
+  async () => {
+    harness = await Harness.create();
+    await harness.topic("quakes", 2);
+    let seed = 7;
+    const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
+    for (let kill = 0; kill < kills; kill += 1) {
+      const records = quakes(PER_KILL, kill * PER_KILL).map((one, i) => ({ ...one, partition: i % 2 }));
+      await harness.write("quakes", records);
+      if (kill % 2 === 1) await harness.write("quakes", quakes(50), { abort: true });
+      const before = await recordsNow();
+      const process = start();
+      // Somewhere in the middle of its work: some of it is there, and what is not depends on the moment.
+      while ((await recordsNow()) <= before) await sleep(5);
+      await sleep(random(40));
+      process.kill("SIGKILL");
+      await once(process, "exit");
+    }
+    start();
+    while ((await recordsNow()) < kills * PER_KILL) await sleep(50);
+    for (const partition of [0, 1]) {
+      const kept = await harness.storeRows("quakes", partition);
+      expect(kept).toHaveLength((kills * PER_KILL) / 2);
+      expect(kept).toEqual(await harness.topicRows("quakes", partition));
+    }
+    child?.kill("SIGTERM");
+    expect(await once(child as ChildProcess, "exit")).toEqual([0, null]);
+  },
+  60_000 + kills * 20_000,
+);
