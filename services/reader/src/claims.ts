@@ -1,23 +1,20 @@
-import { KeyedLock } from "@apispool/common/keyed-lock.js";
 import type { CommittedOffset, LogReader, TopicPartition } from "@apispool/kafka-log/log-reader.js";
 import type { Names } from "@apispool/kafka-log/topics.js";
 import { TRUST_MS } from "./claim-times.js";
 import { type Clock, systemClock } from "./clock.js";
-import { type Flag, Flags, type Raiser } from "./flags.js";
 import { type ProcessId, isDead } from "./process-id.js";
 
-/** From when on a claim counts: what it is written over may be alive, or is not there. */
-export type Counts = "after a wait" | "at once";
+/** How many partitions the topic of the claims has. */
+export const CLAIM_PARTITIONS = 2;
 
 export interface Holder extends ProcessId {
-  readonly claims: Counts;
   /** When it was claimed (`Clock.sharedMs`). */
   readonly at: number;
 }
 
 /**
- * How long after something was to be written it has been for certain, and has had its effect, in milliseconds: Kafka may have been
- * slow to take it (4 s at most, and then a request that was under way).
+ * How long after a claim was to be written it has been for certain, and whoever held the reader before has ceased, in
+ * milliseconds: Kafka may have been slow to take it (4 s at most, and then a request that was under way).
  */
 const SETTLED_MS = 15_000;
 /** How often it is looked again because a look has become too old to act on. */
@@ -29,7 +26,6 @@ export type ClaimsLog = Pick<LogReader, "committed" | "commit">;
 /** What tests have otherwise. */
 export interface Means {
   readonly clock?: Clock;
-  readonly random?: () => number;
   readonly isDead?: typeof isDead;
 }
 
@@ -44,15 +40,10 @@ export class Claims {
   readonly #log: ClaimsLog;
   readonly #names: Names;
   readonly #place: TopicPartition;
+  readonly #flag: TopicPartition;
   readonly #isDead: (other: ProcessId) => boolean;
-  readonly #flags: Flags;
-  readonly #taking = new KeyedLock();
-  /**
-   * What this process has raised and not lowered, by reader. It is lowered with its next claim, in the same request, and never
-   * without one: another one's flag may lie there by now, and whoever no longer sees that has to see a claim.
-   */
-  readonly #raised = new Map<string, Flag>();
   #enabled = false;
+  #hasFlags = false;
 
   constructor(log: ClaimsLog, names: Names, self: ProcessId, means: Means = {}) {
     this.self = self;
@@ -60,10 +51,8 @@ export class Claims {
     this.#log = log;
     this.#names = names;
     this.#place = { topic: names.readers, partition: 0 };
+    this.#flag = { topic: names.readers, partition: 1 };
     this.#isDead = (other) => (means.isDead ?? isDead)(other, self);
-    // That of one who died just now may lie over another one's, which was to be seen.
-    const isGone = (other: Raiser): boolean => this.#isDead(other) && this.#isLongAgo(other.at);
-    this.#flags = new Flags(names.readers, self, isGone, means.random ?? Math.random);
   }
 
   /** Whether the topic is there; until then nobody is asked, and nothing is guarded. */
@@ -71,9 +60,9 @@ export class Claims {
     return this.#enabled;
   }
 
-  /** The topic is there, and has so many partitions. */
+  /** The topic is there, and has so many partitions. With one there are no flags. */
   enable(partitions: number): void {
-    this.#flags.partitions = partitions;
+    this.#hasFlags = partitions >= CLAIM_PARTITIONS;
     this.#enabled = true;
   }
 
@@ -84,21 +73,7 @@ export class Claims {
 
   /** The holder among a group's committed offsets; undefined where nobody ever was. */
   holderIn(committed: readonly CommittedOffset[]): Holder | undefined {
-    const found = committed.find((offset) => this.isHolders(offset));
-    if (found === undefined) return undefined;
-    try {
-      const {
-        id = "",
-        host = "",
-        pid = 0,
-        space = "",
-        claims = "at once",
-        at = 0,
-      } = JSON.parse(found.metadata) as Partial<Holder>;
-      return { id, host, pid, space, claims, at };
-    } catch {
-      return undefined;
-    }
+    return holderIn(committed.find((offset) => this.isHolders(offset)));
   }
 
   /** Whether it is the entry that tells the holder. */
@@ -110,16 +85,12 @@ export class Claims {
     return holder?.id === this.self.id;
   }
 
-  /** Whether nobody who may be alive has, or is about to have, the reader of which this is told. */
+  /**
+   * Whether nobody who may be alive has the reader of which this is told. A process that died soon after it had claimed it may
+   * not have come to have it, and then somebody else has.
+   */
   isFree(holder: Holder | undefined): boolean {
-    if (holder === undefined) return true;
-    if (!this.#isDead(holder)) return false;
-    // It may have died while it still waited, and then whoever it wanted the reader from has it.
-    return holder.claims === "at once" || this.#isLongAgo(holder.at);
-  }
-
-  #isLongAgo(at: number): boolean {
-    return this.clock.sharedMs() - at > SETTLED_MS;
+    return holder === undefined || (this.#isDead(holder) && this.clock.sharedMs() - holder.at > SETTLED_MS);
   }
 
   /** The holder, and the position in some partitions. */
@@ -141,42 +112,45 @@ export class Claims {
     return { holder: this.holderIn(committed), places };
   }
 
-  /** Makes this process the holder. False: it was not written, because `sendBy` (performance.now()) was over. */
-  async write(reader: string, counts: Counts, signal?: AbortSignal, sendBy?: number): Promise<boolean> {
-    const raised = this.#raised.get(reader) ?? [];
-    const offsets = [...this.#own(counts), ...this.#flags.lowered(raised)];
-    const written = await this.#log.commit(this.#names.readerGroup(reader), offsets, signal, sendBy);
-    // Nobody raises one meanwhile: this process wants a reader for one session at a time.
-    if (written && this.#raised.get(reader) === raised) this.#raised.delete(reader);
-    return written;
+  /** Claims the reader. False: it was not written, because `sendBy` (performance.now()) was over. */
+  async write(reader: string, signal?: AbortSignal, sendBy?: number): Promise<boolean> {
+    const offsets = this.enabled ? [this.#entry(this.#place)] : [];
+    return await this.#log.commit(this.#names.readerGroup(reader), offsets, signal, sendBy);
   }
 
   /**
-   * Makes this process the holder of a reader that is free, without a wait. False: it is not free, or somebody else, who may be
-   * alive, is about to take it, too.
+   * Claims a reader if it is free. True: it is this process's at once. False: it is not free, or somebody else wants it at the same
+   * moment; what was claimed then counts after the wait, as any claim.
    */
   async takeFree(reader: string, signal: AbortSignal): Promise<boolean> {
-    return await this.#taking.run([reader], async () => {
-      const group = this.#names.readerGroup(reader);
-      const flag = this.#flags.choose();
-      this.#raised.set(reader, [...new Set([...(this.#raised.get(reader) ?? []), ...flag])]);
-      await this.#log.commit(group, this.#flags.raised(flag, this.clock.sharedMs()), signal);
-      for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
-        // Whoever raises a flag after this sees this one, or the claim; if it then waits, its wait ends after the last moment at
-        // which the claim can be sent.
-        const sendBy = this.clock.now() + TRUST_MS;
-        const committed = await this.#log.committed(group, [this.#place, ...this.#flags.places], signal);
-        const holder = this.holderIn(committed);
-        if (this.isOwn(holder)) return true;
-        if (!this.isFree(holder) || !this.#flags.isAlone(flag, committed)) return false;
-        if (await this.write(reader, "at once", signal, sendBy)) return true;
-      }
-      return false;
-    });
+    const group = this.#names.readerGroup(reader);
+    if (this.#hasFlags) await this.#log.commit(group, [this.#entry(this.#flag)], signal);
+    for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+      // Somebody may find it free, too, and then wait: the wait ends after the last moment at which this claim can be sent.
+      const sendBy = this.clock.now() + TRUST_MS;
+      const before = await this.#log.committed(group, [this.#place], signal);
+      if (!this.isFree(this.holderIn(before))) return false;
+      // Not to be broken off: whether it was written, and when, must not be in doubt.
+      if (!(await this.write(reader, undefined, sendBy))) continue;
+      const after = await this.#log.committed(group, [this.#place, this.#flag], signal);
+      const flag = holderIn(after.find(({ partition }) => partition === this.#flag.partition));
+      return this.isOwn(this.holderIn(after)) && (!this.#hasFlags || this.isOwn(flag));
+    }
+    return false;
   }
 
-  #own(counts: Counts): readonly CommittedOffset[] {
-    const holder: Holder = { ...this.self, claims: counts, at: this.clock.sharedMs() };
-    return this.enabled ? [{ ...this.#place, offset: 0, metadata: JSON.stringify(holder) }] : [];
+  #entry(place: TopicPartition): CommittedOffset {
+    const holder: Holder = { ...this.self, at: this.clock.sharedMs() };
+    return { ...place, offset: 0, metadata: JSON.stringify(holder) };
+  }
+}
+
+function holderIn(found: CommittedOffset | undefined): Holder | undefined {
+  if (found === undefined) return undefined;
+  try {
+    const { id = "", host = "", pid = 0, space = "", at = 0 } = JSON.parse(found.metadata) as Partial<Holder>;
+    return { id, host, pid, space, at };
+  } catch {
+    return undefined;
   }
 }

@@ -16,9 +16,11 @@ import type { Session } from "./sessions.js";
  * acknowledged yet looks often enough to see a claim in time, and then writes its own again: the other one is told that the
  * reader is busy. Only durations are measured, each by one process's own clock.
  *
- * Where nobody is, or certainly nobody alive, there is no wait: who finds that raises a flag, looks for those of others, and
- * claims the reader only if it has seen none (`flags.ts`); of several, one at most sees none. Whoever has seen one goes the way
- * with the wait. What is claimed at once on a look is sent within TRUST_MS of it, so that one of those who wait sees it.
+ * Where nobody is, or certainly nobody alive, there need not be a wait, as in the fast mutual exclusion of the same paper. Who finds
+ * the reader free has raised its flag before it looked; it writes its claim, and looks again. If its flag still stands, then
+ * whoever comes now finds the claim, and whoever came before has found another flag than its own: it goes on. If not, somebody
+ * else wants the reader at the same moment, and the claim has to stand for WAIT_MS as any other. There is one flag for all;
+ * that of a process that is gone means nothing. A claim on a look that found the reader free is sent within TRUST_MS of it.
  */
 
 const CHECK_MS = 300;
@@ -78,7 +80,12 @@ export class Tenures {
       if (!this.#claims.enabled || this.#claims.isOwn(holder)) {
         return { standing, tenure: new Tenure(reader, this, entry, askedAt) };
       }
-      if (this.#claims.isFree(holder) && (await this.#claims.takeFree(reader, signal))) continue;
+      if (this.#claims.isFree(holder)) {
+        tries += 1;
+        mayClaim = false;
+        await this.takeFree(reader, signal);
+        continue;
+      }
       if (tries > 0 && this.clock.now() > until) throw busyElsewhere(reader, holder);
       if (mayClaim) {
         tries += 1;
@@ -95,10 +102,22 @@ export class Tenures {
     for (const [name, time] of this.#heldAt) if (this.clock.now() - time > WAIT_MS) this.#heldAt.delete(name);
   }
 
+  /** Claims the reader if it is free, and tells whether it is this process's at once. */
+  async takeFree(reader: string, signal: AbortSignal): Promise<boolean> {
+    let taken = false;
+    try {
+      taken = await this.#claims.takeFree(reader, signal);
+    } finally {
+      if (taken) this.#notBefore.delete(reader);
+      else this.#notBefore.set(reader, this.clock.now() + WAIT_MS);
+    }
+    return taken;
+  }
+
   /** Not to be broken off: whether it was written, and when, must not be in doubt. */
   async #claim(reader: string): Promise<void> {
     try {
-      await this.#claims.write(reader, "after a wait");
+      await this.#claims.write(reader);
     } finally {
       this.#notBefore.set(reader, this.clock.now() + WAIT_MS);
     }
@@ -193,13 +212,13 @@ export class Tenure {
       return;
     }
     // This fetch is older than the topic of the claims, or Kafka has forgotten the claim: nobody else has it, unless just now.
-    if (holder === undefined && (await claims.takeFree(this.#reader, signal))) {
+    if (holder === undefined && (await this.#tenures.takeFree(this.#reader, signal))) {
       this.#isOurs(begun);
       return;
     }
     // Somebody wants it. In time, it is told that it is in use; too late, it has it.
-    if (holder?.claims === "after a wait" && this.#isUnderWay()) {
-      const written = await claims.write(this.#reader, "after a wait", signal, this.sendBy);
+    if (this.#isUnderWay()) {
+      const written = await claims.write(this.#reader, signal, this.sendBy);
       if (written && clock.now() < this.sendBy) {
         this.#isOurs(begun);
         return;

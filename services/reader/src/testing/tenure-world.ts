@@ -22,8 +22,6 @@ export interface Scope {
   readonly partitions: number;
   /** When it is over, in milliseconds. */
   readonly horizonMs: number;
-  /** What each process chooses its flags by, over and over. */
-  readonly randoms: readonly (readonly number[])[];
   /** How often time passes while somebody has a request that was not sent yet. */
   readonly freezes?: number;
   /** How many processes are killed. */
@@ -79,13 +77,13 @@ class World {
     this.#freezes = scope.freezes ?? 0;
     this.#kills = scope.kills ?? 0;
     if (scope.isWidowed === true) {
-      const metadata = JSON.stringify({ id: "gone", host: "h", pid: 9, space: "s", claims: "at once", at: 0 });
+      const metadata = JSON.stringify({ id: "gone", host: "h", pid: 9, space: "s", at: -60_000 });
       this.#group.set(0, { topic: names.readers, partition: 0, offset: 0, metadata });
     }
     this.players = Array.from({ length: scope.processes }, (_, i) => {
       const id = String.fromCodePoint(97 + i);
       const player = { id, tenure: undefined, delivered: 0, outcome: "", dead: false, seen: [] };
-      void this.#play(player, scope.randoms[i] ?? [0]);
+      void this.#play(player);
       return player;
     });
   }
@@ -145,12 +143,10 @@ class World {
     for (const { fire } of due) fire();
   }
 
-  async #play(player: Player, randoms: readonly number[]): Promise<void> {
+  async #play(player: Player): Promise<void> {
     const self = { id: player.id, host: "h", pid: 1, space: "s" };
-    let drawn = 0;
     const claims = new Claims(this.#logOf(player), names, self, {
       clock: this.#clockOf(player),
-      random: () => randoms[drawn++ % randoms.length] ?? 0,
       isDead: ({ id }) => id === "gone" || this.players.some((other) => other.id === id && other.dead),
     });
     claims.enable(this.#scope.partitions);
