@@ -9,9 +9,10 @@ const FRESH_MS = 100;
 /** After the store could not be asked it is left alone for a while, in milliseconds: Kafka answers meanwhile. */
 const REST_MS = 1000;
 
-/** What the store holds of a partition: everything before `end`, as it was written to this topic and no other of its name. */
+/** What the store held of a partition when it was last asked: everything before `end`, as it was written to this topic and no other of its name. */
 export interface StoredPartition {
   readonly source: string;
+  readonly topicId: string;
   readonly end: number;
 }
 
@@ -52,7 +53,7 @@ export class StoreEnds {
     };
     if (!enough()) await this.#refresh();
     const there = this.#ends.get(key);
-    return there?.topicId === known.topicId ? { source: known.source, end: there.end } : undefined;
+    return there?.topicId === known.topicId ? { ...known, end: there.end } : undefined;
   }
 
   /** Whether the store has just failed to answer. */

@@ -10,6 +10,7 @@ import type {
   StoreGap,
   StoreOrder,
   StorePosition,
+  StoreRead,
   StoreRow,
 } from "../store.js";
 import { evaluate } from "../where/evaluate.js";
@@ -148,14 +149,19 @@ export class Searcher {
     }));
   }
 
-  read(
-    source: string,
-    partition: number,
-    fromOffset: number,
-    maxBytes: number,
-  ): { rows: StoreRow[]; gaps: StoreGap[] } {
+  /** Rows, gaps and position are of one moment: each statement by itself would see what has been written, or forgotten, in between. */
+  read(source: string, partition: number, fromOffset: number, maxBytes: number): StoreRead {
+    this.#db.exec("BEGIN");
+    try {
+      return this.#read(source, partition, fromOffset, maxBytes);
+    } finally {
+      if (this.#db.isTransaction) this.#db.exec("COMMIT");
+    }
+  }
+
+  #read(source: string, partition: number, fromOffset: number, maxBytes: number): StoreRead {
     const [found] = this.#sources([source]);
-    if (found === undefined) return { rows: [], gaps: [] };
+    if (found === undefined) return { rows: [], gaps: [], until: undefined };
     const place = { sid: found.sid, partition, from: fromOffset };
     const rows: StoreRow[] = [];
     let bytes = 0;
@@ -169,12 +175,23 @@ export class Searcher {
       if (bytes >= maxBytes) break;
     }
     const last = bytes >= maxBytes ? (rows.at(-1)?.offset ?? fromOffset) : Number.MAX_SAFE_INTEGER;
+    const [position] = this.#all(
+      "SELECT topic_id, next_offset FROM position WHERE sid = $sid AND partition = $partition",
+      { sid: found.sid, partition },
+    );
     const gaps = this.#all(
       `SELECT topic_id AS topicId, from_offset AS fromOffset, to_offset AS toOffset, reason, detail FROM gap
        WHERE sid = $sid AND partition = $partition AND to_offset > $from AND from_offset <= $last ORDER BY from_offset`,
       { ...place, last },
     );
-    return { rows, gaps: gaps.map((gap) => ({ ...gap, source, partition })) as unknown as StoreGap[] };
+    return {
+      rows,
+      gaps: gaps.map((gap) => ({ ...gap, source, partition })) as unknown as StoreGap[],
+      until: position && {
+        topicId: String(position["topic_id"]),
+        offset: Math.min(last + 1, Number(position["next_offset"])),
+      },
+    };
   }
 
   positions(): StorePosition[] {

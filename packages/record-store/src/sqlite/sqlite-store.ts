@@ -81,8 +81,8 @@ export function createSqliteStore(folder: string, { readOnly = false } = {}): Re
     count: (filter, key, after, scan, signal) => ask(steps, "count", [filter, key, after, scan], signal),
     sizes: (signal) => ask(quick, "sizes", [], signal),
     async read(source, partition, fromOffset, maxBytes, signal) {
-      const { rows, gaps } = await ask(quick, "read", [source, partition, fromOffset, maxBytes], signal);
-      return { rows: unpackRows(rows), gaps };
+      const { rows, ...rest } = await ask(quick, "read", [source, partition, fromOffset, maxBytes], signal);
+      return { rows: unpackRows(rows), ...rest };
     },
     async close() {
       await Promise.all(threads.map((thread) => thread.close()));

@@ -1,4 +1,14 @@
-import type { CountKey, CountRow, Keyset, Slice, StoreFilter, StoreGap, StoreOrder, StorePosition } from "../store.js";
+import type {
+  CountKey,
+  CountRow,
+  Keyset,
+  Slice,
+  StoreFilter,
+  StoreGap,
+  StoreOrder,
+  StorePosition,
+  StoreRead,
+} from "../store.js";
 import type { PackedRows } from "./packed-rows.js";
 
 /** Which of two generations is written to. */
@@ -46,7 +56,7 @@ export interface Operations {
     partition: number,
     fromOffset: number,
     maxBytes: number,
-  ): { readonly rows: PackedRows; readonly gaps: readonly StoreGap[] };
+  ): Omit<StoreRead, "rows"> & { readonly rows: PackedRows };
 }
 
 export type Operation = keyof Operations;

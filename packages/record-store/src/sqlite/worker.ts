@@ -126,8 +126,8 @@ const searching: Part<"ping" | "positions" | "query" | "versions" | "count" | "s
   count: (filter, key, after, scan) => searcher().count(filter, key, after, scan),
   sizes: () => searcher().sizes(),
   read(source, partition, fromOffset, maxBytes) {
-    const { rows, gaps } = searcher().read(source, partition, fromOffset, maxBytes);
-    return { rows: packRows(rows), gaps };
+    const { rows, ...rest } = searcher().read(source, partition, fromOffset, maxBytes);
+    return { rows: packRows(rows), ...rest };
   },
 };
 
