@@ -158,7 +158,7 @@ export class Harness {
     }
     await producer.disconnect();
     await this.ended(topic, partition, last);
-    if (readsStore && !abort) await this.projected(source, partition);
+    if (readsStore && !abort && this.projection?.isPaused === false) await this.projected(source, partition);
   }
 
   /** Until readers get past an offset: Kafka answers the end of a transaction before its marker is in the partition. */

@@ -78,6 +78,10 @@ export class Projection {
     return projection;
   }
 
+  get isPaused(): boolean {
+    return this.#server === undefined;
+  }
+
   async pause(): Promise<void> {
     await this.#server?.stop();
     this.#server = undefined;
