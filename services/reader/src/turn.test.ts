@@ -73,7 +73,7 @@ describe("the turn of sources", () => {
         at = at.map((place) => chunk.places.find(({ topic }) => topic === place.topic) ?? place);
       }
     }
-    tail.close();
+    await tail.close();
     expect(at.map(({ offset }) => offset)).toEqual([294, 3, 3]);
   });
 });
