@@ -1,5 +1,10 @@
 import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import type { Freshness, RebuildProgress, StoppedEarly, StoredSource } from "@apispool/contracts/apispool/v1/record_store_pb.js";
+import type {
+  Freshness,
+  RebuildProgress,
+  StoppedEarly,
+  StoredSource,
+} from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { printable } from "./printable.js";
 import { fromNow } from "./times.js";
 

@@ -203,6 +203,10 @@ export interface RecordStore {
     fromOffset: number,
     maxBytes: number,
     signal?: AbortSignal,
-  ): Promise<{ readonly rows: readonly StoreRow[]; readonly gaps: readonly StoreGap[]; readonly removedBefore: number }>;
+  ): Promise<{
+    readonly rows: readonly StoreRow[];
+    readonly gaps: readonly StoreGap[];
+    readonly removedBefore: number;
+  }>;
   close(): Promise<void>;
 }

@@ -82,7 +82,9 @@ function storeOf(world: World): RecordStore {
     current: { positions: () => (storeIs === "away" ? away() : Promise.resolve([there])) },
     read: (_source: string, _partition: number, from: number) => {
       if (storeIs === "away") return away();
-      const rows = records.filter((at) => at >= from && at < storeEnd && !isLost(at) && !isRemoved(world, at)).slice(0, rowsEach);
+      const rows = records
+        .filter((at) => at >= from && at < storeEnd && !isLost(at) && !isRemoved(world, at))
+        .slice(0, rowsEach);
       const last = rows.length === rowsEach ? (rows.at(-1) ?? 0) : Infinity;
       return Promise.resolve({
         rows: rows.map(rowAt),

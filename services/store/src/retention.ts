@@ -83,7 +83,8 @@ export class Retention {
         if (some > 0) onRemoved(source, some);
         if (some === batch) await sleep(performance.now() - begin, undefined, { signal }).catch(() => undefined);
       }
-      if (removed > 0) logger.info({ source, removed }, `${removed} records of "${source}" were too old and are removed`);
+      if (removed > 0)
+        logger.info({ source, removed }, `${removed} records of "${source}" were too old and are removed`);
     }
   }
 }

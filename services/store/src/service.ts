@@ -139,7 +139,9 @@ export function recordStore(options: RecordStoreOptions): Implementation<(typeof
             ...(behind > 0n ? [`it is ${behind} offsets behind Kafka`] : []),
             ...(removedBefore === undefined
               ? []
-              : [`records that were written before ${timestampDate(removedBefore as Timestamp).toISOString()} were removed`]),
+              : [
+                  `records that were written before ${timestampDate(removedBefore as Timestamp).toISOString()} were removed`,
+                ]),
           ];
           throw rpcError(
             Code.NotFound,

@@ -16,7 +16,8 @@ export interface TtlRule {
 const LEAST_MS = 60_000;
 const MOST_MS = 36_500 * 86_400_000;
 const NAME = /^[A-Za-z0-9._-]{1,249}$/;
-const FORM = "it must be a duration for all sources, or source=duration with commas between them, such as quakes=90d,logs.*=7d,*=30d";
+const FORM =
+  "it must be a duration for all sources, or source=duration with commas between them, such as quakes=90d,logs.*=7d,*=30d";
 
 /** Reads STORE_TTL: `30d`, or `quakes=90d,logs.*=7d,*=30d`; 0 is for ever, as is a source that nothing is said of. */
 export function ttlFromEnv(env: EnvReader): readonly TtlRule[] {

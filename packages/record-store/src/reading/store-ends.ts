@@ -56,7 +56,7 @@ export class StoreEnds {
     };
     if (!enough()) await this.#refresh();
     const there = this.#ends.get(key);
-    return there?.topicId === known.topicId 
+    return there?.topicId === known.topicId
       ? { source: known.source, end: there.end, begin: this.#begins.get(key) ?? 0 }
       : undefined;
   }

@@ -193,10 +193,7 @@ export class Searcher {
        WHERE sid = $sid AND partition = $partition AND to_offset > $from AND from_offset <= $last ORDER BY from_offset`,
       { ...place, last },
     );
-    const [removal] = this.#all(
-      "SELECT before_offset FROM removal WHERE sid = $sid AND partition = $partition",
-      place,
-    );
+    const [removal] = this.#all("SELECT before_offset FROM removal WHERE sid = $sid AND partition = $partition", place);
     return {
       rows,
       gaps: gaps.map((gap) => ({ ...gap, source, partition })) as unknown as StoreGap[],

@@ -27,13 +27,7 @@ export interface Operations {
     gaps: readonly StoreGap[],
     removals: readonly StoreRemoval[],
   ): void;
-  removeBefore(
-    target: Target,
-    generation: number | undefined,
-    source: string,
-    beforeMs: number,
-    limit: number,
-  ): number;
+  removeBefore(target: Target, generation: number | undefined, source: string, beforeMs: number, limit: number): number;
   forget(target: Target, source: string): void;
   isBuilding(): boolean;
   beginRebuild(): void;

@@ -101,7 +101,12 @@ export class Writer {
     if (found === undefined) return 0;
     const sid = Number(found["sid"]);
     // Most of the time there is nothing, and then nobody's lock is waited for.
-    if (!this.#db.prepare("SELECT 1 FROM record WHERE sid = ? AND ingested >= 0 AND ingested < ? LIMIT 1").get(sid, beforeMs)) return 0;
+    if (
+      !this.#db
+        .prepare("SELECT 1 FROM record WHERE sid = ? AND ingested >= 0 AND ingested < ? LIMIT 1")
+        .get(sid, beforeMs)
+    )
+      return 0;
     let removed = 0;
     this.#transaction(() => {
       const old = this.#db
