@@ -115,6 +115,9 @@ export interface CountRow {
   readonly count: number;
 }
 
+/** About what is removed at a time, in bytes of values: whoever writes waits for as long as that takes. */
+export const REMOVE_BYTES = 16 * 1024 * 1024;
+
 /** A projection of Kafka in a store; there may be two: one that answers, and one that is being built again. */
 export interface Projection {
   /** Where it stands; partitions that it has never heard of are left out. */
@@ -132,8 +135,8 @@ export interface Projection {
   /** Removes all that is known of a source, because its topic was made again or is gone. */
   forget(source: string): Promise<void>;
   /**
-   * Removes records of a source that were written to Kafka before a time (milliseconds since the Unix epoch), so many at most, and says how
-   * many: fewer than that are the last. Those that have no time (below 0) stay. In the order of their versions, the oldest first, so that a version never outlives a newer one of the
+   * Removes records of a source that were written to Kafka before a time (milliseconds since the Unix epoch), so many at most
+   * and about {@link REMOVE_BYTES}, and says how many; 0: there are none. Those that have no time (below 0) stay. In the order of their versions, the oldest first, so that a version never outlives a newer one of the
    * same thing. That they were removed is said at once with it, or before where the database has no transactions.
    */
   removeBefore(source: string, beforeMs: number, limit: number): Promise<number>;

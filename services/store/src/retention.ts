@@ -18,7 +18,6 @@ export interface RetentionOptions {
   readonly shortestMs: number | undefined;
   readonly logger: Logger;
   readonly onRemoved: (source: string, records: number) => void;
-  readonly batch?: number;
 }
 
 /**
@@ -67,7 +66,7 @@ export class Retention {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { store, ttlOf, logger, onRemoved, batch = BATCH } = this.#options;
+    const { store, ttlOf, logger, onRemoved } = this.#options;
     // Of one generation: a rebuild that ends meanwhile makes the next piece fail.
     const projection = store.current;
     const sources = new Set((await projection.positions()).map(({ source }) => source));
@@ -76,12 +75,13 @@ export class Retention {
       if (ttlMs === undefined) continue;
       const beforeMs = Date.now() - ttlMs;
       let removed = 0;
-      for (let some = batch; some === batch && !signal.aborted;) {
+      while (!signal.aborted) {
         const begin = performance.now();
-        some = await projection.removeBefore(source, beforeMs, batch);
+        const some = await projection.removeBefore(source, beforeMs, BATCH);
+        if (some === 0) break;
         removed += some;
-        if (some > 0) onRemoved(source, some);
-        if (some === batch) await sleep(performance.now() - begin, undefined, { signal }).catch(() => undefined);
+        onRemoved(source, some);
+        await sleep(performance.now() - begin, undefined, { signal }).catch(() => undefined);
       }
       if (removed > 0)
         logger.info({ source, removed }, `${removed} records of "${source}" were too old and are removed`);

@@ -7,7 +7,7 @@ import {
   type OptionalUnlessRequiredId,
 } from "mongodb";
 import { rpcError } from "@apispool/common/errors.js";
-import { removalsOf } from "../removals-of.js";
+import { removalsOf, removedAtOnce } from "../removals-of.js";
 import type { StoreGap, StorePosition, StoreRemoval, StoreRow } from "../store.js";
 import type { Generation } from "./generations.js";
 import { type RecordDocument, toDocument } from "./record-document.js";
@@ -196,23 +196,26 @@ export async function removeBefore(
   limit: number,
   options: { readonly maxTimeMS: number },
 ): Promise<number> {
-  const old = await to.records
+  const found = await to.records
     .find({ source, ingested: { $gte: new Date(0), $lt: new Date(beforeMs) } }, options)
-    .project<Pick<RecordDocument, "_id" | "partition" | "offset" | "ingested">>({
+    .project<Pick<RecordDocument, "_id" | "partition" | "offset" | "ingested" | "bytes">>({
       partition: 1,
       offset: 1,
       ingested: 1,
+      bytes: 1,
     })
     .sort({ ingested: 1, partition: 1, offset: 1 })
     .limit(limit)
     .toArray();
-  if (old.length === 0) return 0;
+  const old = removedAtOnce(found);
   const rows = old.map(({ partition, offset, ingested }) => ({ partition, offset, ingestedMs: ingested.getTime() }));
   for (const removal of removalsOf(source, rows)) await tell(to, removal);
+  let removed = 0;
   for (let at = 0; at < old.length; at += IDS) {
-    await to.records.deleteMany({ _id: { $in: old.slice(at, at + IDS).map(({ _id }) => _id) } });
+    const _id = { $in: old.slice(at, at + IDS).map((one) => one._id) };
+    removed += (await to.records.deleteMany({ _id })).deletedCount;
   }
-  return old.length;
+  return removed;
 }
 
 /** The position goes last: what is left of the rows is forgotten by the next attempt. */

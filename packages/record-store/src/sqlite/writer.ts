@@ -1,9 +1,11 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { removalsOf } from "../removals-of.js";
+import { removalsOf, removedAtOnce } from "../removals-of.js";
 import type { StoreGap, StorePosition, StoreRemoval, StoreRow } from "../store.js";
 
 /** How many records of a forgotten source are removed at a time. */
 const SWEEP = 5000;
+
+type OldRecord = Pick<StoreRow, "partition" | "offset" | "ingestedMs"> & { readonly n: number; readonly bytes: number };
 
 /** Writes to one generation. */
 export class Writer {
@@ -101,34 +103,25 @@ export class Writer {
     if (found === undefined) return 0;
     const sid = Number(found["sid"]);
     // Most of the time there is nothing, and then nobody's lock is waited for.
-    if (
-      !this.#db
-        .prepare("SELECT 1 FROM record WHERE sid = ? AND ingested >= 0 AND ingested < ? LIMIT 1")
-        .get(sid, beforeMs)
-    )
-      return 0;
+    const any = this.#db.prepare("SELECT 1 FROM record WHERE sid = ? AND ingested >= 0 AND ingested < ? LIMIT 1");
+    if (any.get(sid, beforeMs) === undefined) return 0;
     let removed = 0;
     this.#transaction(() => {
-      const old = this.#db
+      const found = this.#db
         .prepare(
-          `SELECT n, partition, offset, ingested FROM record INDEXED BY record_ingested WHERE sid = ? AND ingested >= 0 AND ingested < ?
+          `SELECT n, partition, offset, ingested AS ingestedMs, coalesce(length(value), 0) AS bytes
+           FROM record INDEXED BY record_ingested WHERE sid = ? AND ingested >= 0 AND ingested < ?
            ORDER BY ingested, partition, offset LIMIT ?`,
         )
-        .all(sid, beforeMs, limit);
+        .all(sid, beforeMs, limit) as unknown as OldRecord[];
+      const old = removedAtOnce(found);
       const remove = this.#db.prepare("DELETE FROM record WHERE n = ?");
-      for (const { n } of old) remove.run(n as number);
-      for (const { partition, beforeOffset, beforeMs: until } of removalsOf(
-        source,
-        old.map((row) => ({
-          partition: Number(row["partition"]),
-          offset: Number(row["offset"]),
-          ingestedMs: Number(row["ingested"]),
-        })),
-      )) {
+      for (const { n } of old) remove.run(n);
+      for (const { partition, beforeOffset, beforeMs: until } of removalsOf(source, old)) {
         this.#removal.run(sid, partition, beforeOffset, until);
       }
+      this.#add.run(-old.length, sid);
       removed = old.length;
-      this.#add.run(-removed, sid);
     });
     return removed;
   }

@@ -266,7 +266,7 @@ export function storeContract(kind: string, makePlace: () => Promise<StorePlace>
       await store.current.write(rows, [], []);
       const newest = new ModelStore(rows).query({ ...everything, newestOnly: true }, ascending);
       let left = rows;
-      for (let some = 4; some === 4;) {
+      for (let some = 4; some > 0;) {
         some = await store.current.removeBefore("quakes", beforeMs, 4);
         const there = await allOf(store);
         const model = new ModelStore(left.filter((row) => there.some((other) => isSame(row, other))));
