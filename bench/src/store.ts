@@ -18,7 +18,8 @@ import { RecordFields } from "@apispool/record-codec/record-fields.js";
 import { rowOf } from "@apispool/store/row.js";
 import { fillTopic } from "./fill.js";
 import type { Outcome } from "./outcome.js";
-import { type Goal, atLeast, missed, under } from "./report/goal.js";
+import { missed } from "./report/goal.js";
+import { type QueryLatency, type StoreFigures, storeGoals } from "./report/store-report.js";
 import { table } from "./table.js";
 import { TestBed } from "./test-bed.js";
 
@@ -26,42 +27,6 @@ const SOURCE = "bench";
 /** As the store writes them. */
 const PER_TRANSACTION = 5000;
 const FIRST_EVENT_MS = 1_700_000_000_000;
-
-interface Latency {
-  readonly what: string;
-  /** In milliseconds, at a gRPC client. */
-  readonly p50: number;
-  readonly p99: number;
-  /** The goal for the 99th percentile (issue 7); undefined: none was set. */
-  readonly goal: number | undefined;
-}
-
-export interface StoreFigures {
-  readonly records: number;
-  readonly bytes: number;
-  /** Records a second: the same rows into the same schema by the same transactions, in one thread and with no Kafka. */
-  readonly plain: number;
-  /** Records a second from Kafka into the store. */
-  readonly projected: number;
-  /** The most memory that the store ever had, in MB: after the projection, and after the queries. */
-  readonly memory: { readonly projected: number; readonly queried: number };
-  /** Processor seconds of the projection. */
-  readonly cpu: number;
-  readonly queries: readonly Latency[];
-}
-
-const LEAST_RATIO = 0.5;
-const MOST_MEMORY = 256;
-
-function storeGoals({ plain, projected, memory, queries }: StoreFigures): Goal[] {
-  return [
-    atLeast("records projected, of what a plain bulk insert does", projected / plain, LEAST_RATIO),
-    under("memory of the store", memory.queried, MOST_MEMORY, { digits: 0, unit: " MB" }),
-    ...queries.flatMap(({ what, p99, goal }) =>
-      goal === undefined ? [] : [under(`${what}, 99 %`, p99, goal, { digits: 1, unit: " ms" })],
-    ),
-  ];
-}
 
 /** A million records from Kafka into SQLite, and questions to them. */
 export async function benchStore(self: NodeJS.Process, args: readonly string[]): Promise<Outcome<StoreFigures>> {
@@ -145,7 +110,7 @@ async function stored(client: Client<typeof RecordStore>): Promise<number> {
   return Number(sources.find(({ source }) => source === SOURCE)?.records ?? 0);
 }
 
-async function latencies(client: Client<typeof RecordStore>, records: number): Promise<Latency[]> {
+async function latencies(client: Client<typeof RecordStore>, records: number): Promise<QueryLatency[]> {
   const any = (below: number): number => Math.floor(Math.random() * below);
   const page = async (init: Parameters<typeof client.query>[0]): Promise<void> => {
     let found = 0;
@@ -174,7 +139,7 @@ async function latencies(client: Client<typeof RecordStore>, records: number): P
     ],
     ["counted by day", 10, undefined, () => client.count({ bucket: CountBucket.DAY, time: 2 })],
   ];
-  const found: Latency[] = [];
+  const found: QueryLatency[] = [];
   for (const [what, times, goal, ask] of asked) {
     for (let i = 0; i < Math.min(20, times); i += 1) await ask();
     const took: number[] = [];
@@ -186,7 +151,7 @@ async function latencies(client: Client<typeof RecordStore>, records: number): P
     took.sort((a, b) => a - b);
     const at = (share: number): number =>
       took[Math.min(took.length - 1, Math.floor(took.length * share))] ?? Number.NaN;
-    found.push({ what, p50: at(0.5), p99: at(0.99), goal });
+    found.push({ what, p50: at(0.5), p99: at(0.99), ...(goal === undefined ? {} : { goal }) });
   }
   return found;
 }

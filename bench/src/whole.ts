@@ -23,6 +23,7 @@ const plan: Readonly<Record<PartName, { readonly full: readonly string[]; readon
     quick: ["--readers=300", "--streams=50", "--records=10000", "--seconds=10"],
   },
   large: { full: [], quick: ["--records=50000"] },
+  store: { full: [], quick: ["--records=50000"] },
   "start-up": { full: ["--rounds=3"], quick: ["--rounds=1"] },
 };
 

@@ -4,6 +4,9 @@ import { getData, postWorker } from "./support/data-client.js";
 import { Upstream } from "./support/upstream.js";
 import { eventually } from "./support/wait.js";
 
+/** How often each is killed; the fault suite does it at random moments, and many more times. */
+const ROUNDS = Number(process.env["APISPOOL_TEST_KILLS"] ?? 1);
+
 /** Reads until a reader has seen everything, through whatever happens; remembers every delivery that was completed. */
 class PatientReader {
   readonly delivered: string[] = [];
@@ -48,7 +51,7 @@ describe("kill -9 in the middle of the work", () => {
       await reader.readOnce();
       const alreadyThere = reader.delivered.length;
       upstream.grow(7, 20);
-      for (let round = 0; round < (victim === "kafka" ? 1 : 3); round += 1) {
+      for (let round = 0; round < ROUNDS; round += 1) {
         for (let i = 0; i < 5; i += 1) await reader.readOnce();
         await stack.kill(victim);
         for (let i = 0; i < 5; i += 1) await reader.readOnce();

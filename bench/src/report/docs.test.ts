@@ -71,5 +71,6 @@ test("of a benchmark's figures come its table, its goals and its plot", () => {
     { what: "memory for an answer of 1000 MB, CSV", wanted: "under 256 MB", got: "300 MB", met: false },
   ]);
   expect(blocksOf(one)["large"]).toContain("| CSV |       1000 |             300 |      50 | 20.0 |     78 |");
+  expect(blocksOf(one)["large"]).toMatch(/^!\[A large answer\]\(performance\/large\.svg\)\n\n\|/);
   expect(plotsOf(one)["large.svg"]).toMatch(/^<svg [^]*1000 MB of CSV[^]*class="goal"[^]*<\/svg>\n$/);
 });

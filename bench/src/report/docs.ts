@@ -1,16 +1,28 @@
 import { machineLine } from "./machine-line.js";
 import { type Run, sectionsOf } from "./run.js";
+import type { Section } from "./section.js";
 import { goalsTable, notMeasured } from "./summary.js";
 
 /** What docs/performance.md holds between markers, by name. */
 export function blocksOf(run: Run): Readonly<Record<string, string>> {
-  const sections = [...sectionsOf(run)];
+  const sections = [...sectionsOf(run).values()];
   return {
     machine: machineLine(run),
     goals: goalsTable(run),
     "not-measured": `Not measured, because they could not be had: ${notMeasured(run).join("; ")}.`,
-    ...Object.fromEntries(sections.flatMap(([, { tables }]) => Object.entries(tables))),
+    ...Object.fromEntries(sections.flatMap(tablesOf)),
   };
+}
+
+/** Its pictures stand above the first of a section's tables, so a page without figures has none that are not there. */
+function tablesOf({ title, tables, plots }: Section): (readonly [string, string])[] {
+  const pictures = Object.keys(plots).map((name) => picture(title, `performance/${name}.svg`));
+  return Object.entries(tables).map(([name, text], i) => [name, i === 0 ? [...pictures, text].join("\n\n") : text]);
+}
+
+/** An image of docs/performance.md. */
+export function picture(alt: string, file: string): string {
+  return `![${alt}](${file})`;
 }
 
 /** What docs/performance holds, by file name. */

@@ -6,10 +6,11 @@ import { type LargeFigures, largeSection } from "./large-report.js";
 import { type LatencyFigures, latencySection } from "./latency-report.js";
 import { type ReadFigures, readSection } from "./read-report.js";
 import type { Section } from "./section.js";
+import { type StoreFigures, storeSection } from "./store-report.js";
 import { type StartUpFigures, startUpSection } from "./start-up-report.js";
 
 /** The parts of a whole run, in their order. */
-export const partNames = ["ingest", "read", "latency", "backlog", "idle", "large", "start-up"] as const;
+export const partNames = ["ingest", "read", "latency", "backlog", "idle", "large", "store", "start-up"] as const;
 export type PartName = (typeof partNames)[number];
 
 export interface Part {
@@ -41,6 +42,7 @@ const sections: Readonly<Record<PartName, (figures: never) => Section>> = {
   backlog: (figures: BacklogFigures) => backlogSection(figures),
   idle: (figures: IdleFigures) => idleSection(figures),
   large: (figures: LargeFigures) => largeSection(figures),
+  store: (figures: StoreFigures) => storeSection(figures),
   "start-up": (figures: StartUpFigures) => startUpSection(figures),
 };
 

@@ -34,11 +34,11 @@ const say = (text: string): void => console.log(`soak     │ ${text}`);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
 
 async function soak(): Promise<Soak> {
-  const [minutes, perSecond, bytes, every] = [values.minutes, values.rate, values.bytes, values.every].map(Number) as [
-    number,
-    number,
-    number,
-    number,
+  const [minutes, perSecond, bytes, every] = [
+    positive("minutes"),
+    positive("rate"),
+    positive("bytes"),
+    positive("every"),
   ];
   const busyBefore = await busyCores();
   const begun = new Date().toISOString();
@@ -74,6 +74,12 @@ async function soak(): Promise<Soak> {
     moments,
     clients,
   };
+}
+
+function positive(name: "minutes" | "rate" | "bytes" | "every"): number {
+  const value = Number(values[name]);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new Error(`--${name} is "${values[name]}"; it must be a number greater than 0`);
 }
 
 function tellOf(moment: Moment | undefined, { visits, failures }: ClientCounts): void {

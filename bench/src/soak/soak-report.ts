@@ -2,6 +2,7 @@ import { linePlot } from "../plot/lines.js";
 import { type Goal, holds, under } from "../report/goal.js";
 import { figure, whole } from "../report/section.js";
 import type { Machine } from "../results.js";
+import { picture } from "../report/docs.js";
 import { table } from "../table.js";
 import type { ClientCounts } from "./clients-main.js";
 import type { Sample } from "./sample.js";
@@ -124,7 +125,12 @@ export function soakBlocks(soak: Soak): Readonly<Record<string, string>> {
     verdict.flat ? "flat" : "**grows**",
   ]);
   return {
-    soak: `${text}.\n\n${table(["process", "what", "median", "grew by", "allowed", ""], lines)}`,
+    soak: [
+      `${text}.`,
+      ...["memory.svg", "delay.svg", "sockets.svg", "handles.svg"].map((file) => picture("Soak", `soak/${file}`)),
+      table(["process", "what", "median", "grew by", "allowed", ""], lines),
+      "More of them are in [docs/soak](soak).",
+    ].join("\n\n"),
   };
 }
 

@@ -12,6 +12,7 @@ import type { RecordFilter } from "./filter/record-filter.js";
 import { type Place, keyOf, placesByKey } from "./place.js";
 import type { Part } from "./stretch.js";
 import type { Follower, Tail } from "./tail.js";
+import { inTurn } from "./turn.js";
 
 /** Records of one partition, in offset order. */
 export interface Run {
@@ -126,7 +127,8 @@ class Reading {
 
   constructor(from: readonly Place[], gaps: readonly Gap[], options: UnreadOptions) {
     this.#options = options;
-    this.#places = placesByKey(from);
+    const limited = options.limit !== Infinity || options.maxBytes !== Infinity;
+    this.#places = placesByKey(limited ? inTurn(from) : from);
     this.#gaps = [...gaps];
     // A gap that was found before the fetch is read past with its first chunk.
     for (const place of from) {

@@ -9,6 +9,7 @@ import { sentence } from "../logic/problem.js";
 import { textOf } from "../logic/tail.js";
 import { Commands } from "../parts/commands.js";
 import { CountPlot } from "../parts/count-plot.js";
+import { RecordTable } from "../parts/record-table.js";
 import { SourceSelect } from "../parts/source-select.js";
 import { address } from "../state/clients.js";
 import { now } from "../state/clock.js";
@@ -273,30 +274,15 @@ function Results({
   readonly onOpen: (record: DataRecord) => void;
 }) {
   return (
-    <div class="table-frame" tabIndex={0} role="region" aria-label="Records that match">
-      <table class="records found">
-        <thead>
-          <tr>
-            <th scope="col">{asked.value.by === "event" ? "Happened" : "Written"}</th>
-            <th scope="col">Source</th>
-            <th scope="col">Id</th>
-            <th scope="col" class="number place">
-              Offset
-            </th>
-            <th scope="col">Content</th>
-          </tr>
-        </thead>
-        <tbody>
-          {records.map((record) => (
-            <Row
-              key={`${record.source}/${record.partition}/${record.offset}`}
-              record={record}
-              onOpen={() => onOpen(record)}
-            />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <RecordTable label="Records that match" time={asked.value.by === "event" ? "Happened" : "Written"} look="found">
+      {records.map((record) => (
+        <Row
+          key={`${record.source}/${record.partition}/${record.offset}`}
+          record={record}
+          onOpen={() => onOpen(record)}
+        />
+      ))}
+    </RecordTable>
   );
 }
 

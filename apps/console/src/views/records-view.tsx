@@ -6,6 +6,7 @@ import { bytes, counted, moment, msOf } from "../logic/format.js";
 import { routeHash } from "../logic/route.js";
 import { type Begin, type TailEntry, begins, matching, mostEntries } from "../logic/tail.js";
 import { Commands } from "../parts/commands.js";
+import { RecordTable } from "../parts/record-table.js";
 import { SourceSelect } from "../parts/source-select.js";
 import { StreamNote } from "../parts/stream-note.js";
 import { address } from "../state/clients.js";
@@ -88,32 +89,17 @@ export function RecordsView() {
       {shown.length === 0 ? (
         <p class="empty">{emptyText(entries.length > 0)}</p>
       ) : (
-        <div class="table-frame" tabIndex={0} role="region" aria-label="Records, the newest first">
-          <table class="records">
-            <thead>
-              <tr>
-                <th scope="col">Written</th>
-                <th scope="col">Source</th>
-                <th scope="col">Id</th>
-                <th scope="col" class="number place">
-                  Offset
-                </th>
-                <th scope="col">Content</th>
+        <RecordTable label="Records, the newest first" time="Written">
+          {shown.map((entry) =>
+            entry.kind === "record" ? (
+              <RecordRow key={entry.key} entry={entry} onOpen={() => (opened.value = entry)} />
+            ) : (
+              <tr key={entry.key} class="mark">
+                <td colSpan={5}>{markText(entry)}</td>
               </tr>
-            </thead>
-            <tbody>
-              {shown.map((entry) =>
-                entry.kind === "record" ? (
-                  <RecordRow key={entry.key} entry={entry} onOpen={() => (opened.value = entry)} />
-                ) : (
-                  <tr key={entry.key} class="mark">
-                    <td colSpan={5}>{markText(entry)}</td>
-                  </tr>
-                ),
-              )}
-            </tbody>
-          </table>
-        </div>
+            ),
+          )}
+        </RecordTable>
       )}
       {opened.value !== undefined && (
         <RecordDialog

@@ -1,6 +1,6 @@
 import Type, { type Static } from "typebox";
 import { GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
-import { operation } from "./operation.js";
+import { headOf, operation } from "./operation.js";
 import { problem, upstreamProblems } from "./problems.js";
 import {
   anyText,
@@ -280,20 +280,9 @@ export const getData = operation({
   problems: [...upstreamProblems, 404, 409],
 });
 
-export const headData = operation({
-  ...getData,
-  method: "HEAD",
+export const headData = headOf(getData, {
   id: "headUnread",
   summary: "The head of the same GET; fetches nothing, acknowledges nothing",
-  description: "The parameters are checked as for GET.",
-  requestHeaders: {},
-  answers: {
-    200: {
-      description: "What GET would answer; without a body.",
-      content: { "application/json": {}, "application/x-ndjson": {}, "text/event-stream": {} },
-    },
-  },
-  problems: [400],
 });
 
 export const postData = operation({

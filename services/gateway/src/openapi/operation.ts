@@ -60,6 +60,29 @@ export function operation<
   return init;
 }
 
+/** The HEAD of a GET: its parameters are checked, and nothing is done. */
+export function headOf<Q extends TObject, B extends TObject, P extends TObject>(
+  get: Operation<Q, B, P>,
+  { id, summary }: { readonly id: string; readonly summary: string },
+): Operation<Q, B, P> {
+  const types = Object.keys(get.answers[200]?.content ?? {});
+  return {
+    ...get,
+    method: "HEAD",
+    id,
+    summary,
+    description: "The parameters are checked as for GET.",
+    requestHeaders: {},
+    answers: {
+      200: {
+        description: "What GET would answer; without a body.",
+        content: Object.fromEntries(types.map((type) => [type, {}])),
+      },
+    },
+    problems: [400],
+  };
+}
+
 /** What a request brought, checked. */
 export interface Input<Q extends TObject, B extends TObject, P extends TObject> {
   readonly query: Static<Q>;

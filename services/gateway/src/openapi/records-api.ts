@@ -1,7 +1,7 @@
 import Type, { type Static } from "typebox";
 import { StoppedReason } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { record } from "./data-api.js";
-import { operation } from "./operation.js";
+import { headOf, operation } from "./operation.js";
 import { upstreamProblems } from "./problems.js";
 import {
   anyText,
@@ -237,19 +237,9 @@ export const getRecords = operation({
   problems: storeProblems,
 });
 
-export const headRecords = operation({
-  ...getRecords,
-  method: "HEAD",
+export const headRecords = headOf(getRecords, {
   id: "headRecords",
   summary: "The head of the same GET; asks for nothing",
-  description: "The parameters are checked as for GET.",
-  answers: {
-    200: {
-      description: "What GET would answer; without a body.",
-      content: { "application/json": {}, "application/x-ndjson": {}, "text/csv": {} },
-    },
-  },
-  problems: [400],
 });
 
 export const postRecords = operation({
