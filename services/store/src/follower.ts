@@ -199,8 +199,12 @@ export class Follower {
         ? []
         : [{ source, topicId, partition: number, fromOffset: 0, toOffset, reason: "expired", detail }];
     });
-    const removed = await this.#tooOld(fresh, first, signal);
-    if (lost.length > 0 || removed.length > 0) await projection.write([], [], lost, removed);
+    const skipped = await this.#tooOld(fresh, first, signal);
+    // With the positions, so that what was skipped is skipped once.
+    const passed = skipped.map(({ topicId, source, partition, beforeOffset: nextOffset }) => {
+      return { source, topicId, partition, nextOffset };
+    });
+    if (lost.length > 0 || skipped.length > 0) await projection.write([], passed, lost, skipped);
     const before = new Map(this.#progress.map((one) => [placeOf(one) + one.topicId, one]));
     return partitions.map((partition) => {
       const nextOffset = stored.get(placeOf(partition))?.nextOffset ?? first.get(partition) ?? 0;
@@ -221,9 +225,9 @@ export class Follower {
     fresh: readonly SourcePartition[],
     first: Map<SourcePartition | undefined, number>,
     signal: AbortSignal,
-  ): Promise<readonly StoreRemoval[]> {
+  ): Promise<readonly (StoreRemoval & { readonly topicId: string })[]> {
     const { log, skipMs } = this.#options;
-    const removed: StoreRemoval[] = [];
+    const skipped: (StoreRemoval & { readonly topicId: string })[] = [];
     for (const ms of new Set(fresh.flatMap((partition) => skipMs(partition) ?? []))) {
       const partitions = fresh.filter((partition) => skipMs(partition) === ms);
       const beforeMs = Date.now() - ms;
@@ -234,10 +238,11 @@ export class Follower {
         const beforeOffset = Math.min(places[i]?.offset ?? 0, ends[i]?.offset ?? 0);
         if (beforeOffset <= (first.get(partition) ?? 0)) continue;
         first.set(partition, beforeOffset);
-        removed.push({ source: partition.source, partition: partition.partition, beforeOffset, beforeMs });
+        const { source, topicId, partition: number } = partition;
+        skipped.push({ source, topicId, partition: number, beforeOffset, beforeMs });
       }
     }
-    return removed;
+    return skipped;
   }
 
   /** Reads the partitions of one broker. While one answer is written, the next one is fetched. */

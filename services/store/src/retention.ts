@@ -7,15 +7,12 @@ import type { TtlOf } from "./ttl.js";
 
 /** How many records one transaction removes: some ten milliseconds, in which nothing is written. */
 const BATCH = 1000;
-/** How often it is looked what is too old, in milliseconds: a sixtieth of the shortest time that anything is kept, within these. */
-const SHORTEST_LOOK_MS = 1000;
-const LONGEST_LOOK_MS = 60_000;
 
 export interface RetentionOptions {
   readonly store: RecordStore;
   readonly ttlOf: TtlOf;
-  /** The shortest time that any source's records are kept; undefined: all are kept for ever, and nothing is to be done. */
-  readonly shortestMs: number | undefined;
+  /** How often it is looked what is too old, in milliseconds; undefined: everything is kept for ever. */
+  readonly lookMs: number | undefined;
   readonly logger: Logger;
   readonly onRemoved: (source: string, records: number) => void;
 }
@@ -35,9 +32,8 @@ export class Retention {
   }
 
   start(): void {
-    const { shortestMs } = this.#options;
-    if (shortestMs === undefined) return;
-    this.#running ??= this.#run(Math.min(LONGEST_LOOK_MS, Math.max(SHORTEST_LOOK_MS, shortestMs / 60)));
+    const { lookMs } = this.#options;
+    if (lookMs !== undefined) this.#running ??= this.#run(lookMs);
   }
 
   /** Ends with the piece that is under way. */

@@ -22,7 +22,7 @@ import { Projector } from "./projector.js";
 import { Retention } from "./retention.js";
 import { recordStore } from "./service.js";
 import { type StoreMetrics, storeMetrics } from "./store-metrics.js";
-import { shortestOf, ttlOf } from "./ttl.js";
+import { lookMsFor, ttlOf } from "./ttl.js";
 
 const HEALTH_CHECK_MS = 2000;
 const BOOT_CHECK_MS = 200;
@@ -60,7 +60,7 @@ export async function startStore(
   const retention = new Retention({
     store,
     ttlOf: keptFor,
-    shortestMs: shortestOf(config.ttl ?? []),
+    lookMs: lookMsFor(config.ttl ?? []),
     logger,
     onRemoved: (source, records) => counts.removed.inc({ source: counts.sources.of(source) }, records),
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { ConfigError, EnvReader } from "@apispool/common/env.js";
-import { type TtlRule, ttlFromEnv, ttlOf } from "./ttl.js";
+import { type TtlRule, lookMsFor, ttlFromEnv, ttlOf } from "./ttl.js";
 
 function parse(text: string): readonly TtlRule[] {
   const env = new EnvReader({ STORE_TTL: text });
@@ -26,6 +26,16 @@ describe("STORE_TTL", () => {
     expect([days("quakes=90d", "tides"), days("", "quakes"), days("0", "quakes"), days("0d", "quakes")]).toEqual(
       Array.from({ length: 4 }, () => undefined),
     );
+  });
+
+  it("is looked after every minute, and oftener where something is kept for less than an hour", () => {
+    expect(["30d", "a=90d,*=30m", "1m", "a=0", ""].map((text) => lookMsFor(parse(text)))).toEqual([
+      60_000,
+      30_000,
+      1000,
+      undefined,
+      undefined,
+    ]);
   });
 
   it.each([

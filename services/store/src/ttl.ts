@@ -15,6 +15,7 @@ export interface TtlRule {
 /** A shorter one would be over before anybody has asked. */
 const LEAST_MS = 60_000;
 const MOST_MS = 36_500 * 86_400_000;
+const LONGEST_LOOK_MS = 60_000;
 const NAME = /^[A-Za-z0-9._-]{1,249}$/;
 const FORM =
   "it must be a duration for all sources, or source=duration with commas between them, such as quakes=90d,logs.*=7d,*=30d";
@@ -48,10 +49,10 @@ export function ttlFromEnv(env: EnvReader): readonly TtlRule[] {
   });
 }
 
-/** The shortest time that anything is kept, in milliseconds; undefined: everything is kept for ever. */
-export function shortestOf(rules: readonly TtlRule[]): number | undefined {
+/** How often to look what is too old, in milliseconds, for nothing to stay much longer than it may; undefined: everything is kept for ever. */
+export function lookMsFor(rules: readonly TtlRule[]): number | undefined {
   const lengths = rules.flatMap(({ ttlMs }) => ttlMs ?? []);
-  return lengths.length === 0 ? undefined : Math.min(...lengths);
+  return lengths.length === 0 ? undefined : Math.min(LONGEST_LOOK_MS, Math.max(1000, Math.min(...lengths) / 60));
 }
 
 /** The rule that says most about a source: its name, then the longest beginning. */

@@ -213,7 +213,7 @@ export async function removeBefore(
   let removed = 0;
   for (let at = 0; at < old.length; at += IDS) {
     const _id = { $in: old.slice(at, at + IDS).map((one) => one._id) };
-    removed += (await to.records.deleteMany({ _id })).deletedCount;
+    removed += (await to.records.deleteMany({ source, _id })).deletedCount;
   }
   return removed;
 }
