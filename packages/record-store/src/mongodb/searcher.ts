@@ -308,13 +308,13 @@ export async function versions(
 }
 
 export async function read(
-  { records, gaps }: Generation,
+  { records, gaps, removals }: Generation,
   source: string,
   partition: number,
   fromOffset: number,
   maxBytes: number,
   options: StepOptions,
-): Promise<{ readonly rows: readonly StoreRow[]; readonly gaps: readonly StoreGap[] }> {
+): Promise<{ readonly rows: readonly StoreRow[]; readonly gaps: readonly StoreGap[]; readonly removedBefore: number }> {
   const rows: StoreRow[] = [];
   let bytes = 0;
   const from = documentId(source, partition, fromOffset);
@@ -337,5 +337,7 @@ export async function read(
     )
     .sort({ fromOffset: 1 })
     .toArray();
-  return { rows, gaps: found };
+  // After the rows: whatever went while they were read is in it.
+  const removal = await removals.findOne({ source, partition }, options);
+  return { rows, gaps: found, removedBefore: removal?.beforeOffset ?? 0 };
 }

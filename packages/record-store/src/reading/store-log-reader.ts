@@ -15,22 +15,28 @@ type At = Parameters<LogReader["offsetsAt"]>[0];
 
 /**
  * Reads what the store has from the store, and from Kafka what has not got there yet, so that nothing is later than from Kafka alone, and
- * what Kafka has let go is delivered all the same. Positions and topics are Kafka's. Where the store is away Kafka answers
+ * what Kafka has let go is delivered all the same. What the store has removed because it was too old comes from Kafka, and is a gap where
+ * Kafka has let it go, too. Positions and topics are Kafka's. Where the store is away Kafka answers
  * by itself, but for what only the store may have: that is UNAVAILABLE / STORE_UNAVAILABLE, and no gap.
  */
 export function storeLogReader(kafka: LogReader, store: RecordStore, ends: StoreEnds): LogReader {
-  /** Undefined: not from the store. `alone`: Kafka no longer has what is there. */
+  /** Undefined: not from the store. `kafkaBegin`: where Kafka begins, which no longer has what is there. */
   async function fetchStored(
     position: PartitionOffset,
     options: FetchOptions,
-    alone = false,
+    kafkaBegin?: number,
   ): Promise<FetchedPartition | undefined> {
     const stored = await ends.of(position, position.offset);
     if (stored === undefined || stored.end <= position.offset) return undefined;
+    if (stored.begin > position.offset && kafkaBegin === undefined) return undefined;
     const most = Math.min(options.maxBytes, options.maxBytesPerPartition);
     try {
       const read = await store.read(stored.source, position.partition, position.offset, most, options.signal);
-      return answerOf(position, stored, read, alone);
+      if (read.removedBefore > position.offset) {
+        ends.begins(stored, position.partition, read.removedBefore);
+        return kafkaBegin === undefined ? undefined : leftOf(position, stored, read, kafkaBegin);
+      }
+      return answerOf(position, stored, read, kafkaBegin !== undefined);
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!isAway(error)) throw error;
@@ -75,7 +81,7 @@ export function storeLogReader(kafka: LogReader, store: RecordStore, ends: Store
     answer: FetchedPartition,
     options: FetchOptions,
   ): Promise<FetchedPartition> {
-    const stored = await fetchStored(position, options, true);
+    const stored = await fetchStored(position, options, answer.nextOffset);
     if (stored !== undefined) return stored;
     if (ends.isAway) throw onlyThere();
     return answer;
@@ -115,8 +121,11 @@ export function storeLogReader(kafka: LogReader, store: RecordStore, ends: Store
       if (ends.isAway) throw onlyThere();
       return undefined;
     }
-    const rowAt = async (offset: number): Promise<StoreRow | undefined> =>
-      (await store.read(stored.source, place.partition, offset, 1, signal)).rows[0];
+    const rowAt = async (offset: number): Promise<StoreRow | undefined> => {
+      const { rows, removedBefore } = await store.read(stored.source, place.partition, offset, 1, signal);
+      // What is left before that is what nobody should count on.
+      return removedBefore > offset ? rowAt(removedBefore) : rows[0];
+    };
     const first = await rowAt(0);
     if (first === undefined || first.offset >= place.offset) return undefined;
     if (fromMs === undefined || first.ingestedMs >= fromMs) return first.offset;
@@ -184,6 +193,30 @@ function answerOf(
     .filter((gap) => gap.reason === "unreadable" && gap.fromOffset < nextOffset && gap.toOffset > offset)
     .map(({ fromOffset, toOffset, detail }) => ({ fromOffset, toOffset, detail }));
   return { ...common, records: given.map(recordOf), nextOffset, logStartOffset: offset, unreadable };
+}
+
+/**
+ * Where records were removed for their age and Kafka has let them go: what is left of them as far as it lies together, else the gap up to
+ * where either goes on. Times that do not ascend with offsets leave some in between.
+ */
+function leftOf(
+  { topic, partition, offset }: PartitionOffset,
+  { end }: StoredPartition,
+  { rows, removedBefore }: Read,
+  kafkaBegin: number,
+): FetchedPartition {
+  const common = { topic, partition, lastStableOffset: end, highWatermark: end, unreadable: [] };
+  const together = rows.filter((row, i) => row.offset === offset + i);
+  if (together.length > 0) {
+    return {
+      ...common,
+      records: together.map(recordOf),
+      nextOffset: offset + together.length,
+      logStartOffset: offset,
+    };
+  }
+  const next = Math.min(kafkaBegin, removedBefore, rows[0]?.offset ?? Infinity);
+  return { ...common, records: [], nextOffset: next, logStartOffset: next, outOfRange: "expired" };
 }
 
 function nothing({ topic, partition, offset }: PartitionOffset): FetchedPartition {

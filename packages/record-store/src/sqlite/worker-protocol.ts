@@ -1,4 +1,14 @@
-import type { CountKey, CountRow, Keyset, Slice, StoreFilter, StoreGap, StoreOrder, StorePosition } from "../store.js";
+import type {
+  CountKey,
+  CountRow,
+  Keyset,
+  Slice,
+  StoreFilter,
+  StoreGap,
+  StoreOrder,
+  StorePosition,
+  StoreRemoval,
+} from "../store.js";
 import type { PackedRows } from "./packed-rows.js";
 
 /** Which of two generations is written to. */
@@ -15,7 +25,9 @@ export interface Operations {
     rows: PackedRows,
     positions: readonly StorePosition[],
     gaps: readonly StoreGap[],
+    removals: readonly StoreRemoval[],
   ): void;
+  removeBefore(target: Target, generation: number | undefined, source: string, beforeMs: number, limit: number): number;
   forget(target: Target, source: string): void;
   isBuilding(): boolean;
   beginRebuild(): void;
@@ -40,13 +52,14 @@ export interface Operations {
     after: Keyset | undefined,
     scan: number,
   ): { readonly counts: readonly CountRow[]; readonly scanned: number; readonly next: Keyset | undefined };
+  removals(): readonly StoreRemoval[];
   sizes(): readonly { readonly source: string; readonly records: number }[];
   read(
     source: string,
     partition: number,
     fromOffset: number,
     maxBytes: number,
-  ): { readonly rows: PackedRows; readonly gaps: readonly StoreGap[] };
+  ): { readonly rows: PackedRows; readonly gaps: readonly StoreGap[]; readonly removedBefore: number };
 }
 
 export type Operation = keyof Operations;
