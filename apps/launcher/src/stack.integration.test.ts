@@ -56,6 +56,22 @@ describe("the stack, with stand-ins for the services", () => {
     expect(pids.filter((p) => isAlive(p))).toEqual([]);
   });
 
+  it("starts a store where one is switched on, and tells the gateway where; nothing of it elsewhere", async () => {
+    const without = await start();
+    expect(without.storeAddress).toBeUndefined();
+    expect(lines.find((l) => l.startsWith("gateway: up"))).not.toContain("STORE");
+    await without.stop();
+    const stack = await start({ store: { port: 0, database: "sqlite:/nowhere" } });
+    const { storeAddress = "" } = stack;
+    expect(await isServing(storeAddress)).toBe(true);
+    expect(lines.find((l) => l.startsWith("store: up"))).toContain('"STORE":"sqlite:/nowhere"');
+    expect(lines.find((l) => l.startsWith("gateway: up"))).toContain(`"STORE_ADDRESS":"${storeAddress}"`);
+    await stack.stop();
+    expect(lines.filter((l) => l.endsWith(": stops"))).toEqual(
+      ["gateway", "store", "reader", "ingestor", "demo"].map((name) => `${name}: stops`),
+    );
+  });
+
   it("starts as many readers as it is told, and tells the gateway where", async () => {
     const stack = await start({ readers: 3 });
     const { readerAddresses, readerAddress } = stack;

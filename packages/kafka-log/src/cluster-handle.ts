@@ -1,9 +1,15 @@
 import type { KafkaConfig } from "kafkajs";
-import { type Cluster, createCluster } from "./kafkajs-internals.js";
+import { type Cluster, createCluster, kafkajsSockets } from "./kafkajs-internals.js";
+import { OwnSockets } from "./own-sockets.js";
 import { isConnectionTrouble, isPassing, toKafkaError, unavailable } from "./retry.js";
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 500;
+
+interface Connections {
+  readonly cluster: Promise<Cluster>;
+  readonly sockets: OwnSockets;
+}
 
 /**
  * A cluster's connections that mend themselves: an attempt that fails for a reason that passes is made again, with new
@@ -14,7 +20,7 @@ export class ClusterHandle {
   readonly #brokers: readonly string[];
   readonly #retryForMs: number;
   readonly #onTrouble: () => void;
-  #cluster: Promise<Cluster> | undefined;
+  #connections: Connections | undefined;
   #closed = false;
 
   /** `onTrouble`: a broker is gone, so what was known of who leads what may be over. */
@@ -30,10 +36,12 @@ export class ClusterHandle {
     const end = Date.now() + this.#retryForMs;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       signal?.throwIfAborted();
-      let used: Promise<Cluster> | undefined;
+      // What is tried once more would connect anew, for ever.
+      if (this.#closed) throw unavailable(this.#brokers, new Error("these connections have been closed"));
+      let used: Connections | undefined;
       try {
         used = this.#connected();
-        return await orAborted(used.then(work), signal);
+        return await orAborted(used.cluster.then(work), signal);
       } catch (error) {
         signal?.throwIfAborted();
         if (isConnectionTrouble(error)) {
@@ -49,34 +57,41 @@ export class ClusterHandle {
 
   async close(): Promise<void> {
     this.#closed = true;
-    const cluster = this.#cluster;
-    this.#cluster = undefined;
-    await disconnect(cluster);
+    const connections = this.#connections;
+    this.#connections = undefined;
+    await disconnect(connections);
   }
 
-  #connected(): Promise<Cluster> {
-    this.#cluster ??= (async () => {
-      const cluster = createCluster(this.#config);
-      await cluster.connect();
-      await cluster.refreshMetadata();
-      return cluster;
-    })();
-    return this.#cluster;
+  #connected(): Connections {
+    this.#connections ??= connect(this.#config);
+    return this.#connections;
   }
 
-  #drop(cluster: Promise<Cluster> | undefined): void {
-    if (cluster === undefined || cluster !== this.#cluster) return;
-    this.#cluster = undefined;
-    void disconnect(cluster);
+  #drop(connections: Connections | undefined): void {
+    if (connections === undefined || connections !== this.#connections) return;
+    this.#connections = undefined;
+    void disconnect(connections);
   }
 }
 
-/** Disconnecting fails where connecting did; there is nothing left to do about it then. */
-async function disconnect(cluster: Promise<Cluster> | undefined): Promise<void> {
+function connect(config: KafkaConfig): Connections {
+  const sockets = new OwnSockets(config.socketFactory ?? kafkajsSockets);
+  const connecting = async (): Promise<Cluster> => {
+    const cluster = createCluster({ ...config, socketFactory: sockets.factory });
+    await cluster.connect();
+    await cluster.refreshMetadata();
+    return cluster;
+  };
+  return { cluster: connecting(), sockets };
+}
+
+async function disconnect(connections: Connections | undefined): Promise<void> {
   try {
-    await (await cluster)?.disconnect();
+    await (await connections?.cluster)?.disconnect();
   } catch {
-    // Nothing was connected.
+    // It fails where connecting did.
+  } finally {
+    connections?.sockets.end();
   }
 }
 

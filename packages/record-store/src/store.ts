@@ -101,6 +101,20 @@ export interface SliceResult {
   readonly next: Keyset | undefined;
 }
 
+/** What a store has of a partition from an offset on. */
+export interface StoreRead {
+  /** In offset order. Behind `until` there may be some of what is just being written. */
+  readonly rows: readonly StoreRow[];
+  readonly gaps: readonly StoreGap[];
+  /**
+   * What Kafka had of the topic before this offset is among the rows and the gaps; what is neither was no record (Kafka counts the ends of
+   * transactions, too). Undefined: of this partition nothing is known, or all of it is just being forgotten.
+   */
+  readonly until: { readonly topicId: string; readonly offset: number } | undefined;
+  /** Before it any record may be missing because it was too old, whatever `until` says. 0: nothing was removed. */
+  readonly removedBefore: number;
+}
+
 export interface CountKey {
   readonly bySource: boolean;
   readonly bucket: "minute" | "hour" | "day" | "month" | undefined;
@@ -196,20 +210,13 @@ export interface RecordStore {
   /** How many records there are of each source. */
   sizes(signal?: AbortSignal): Promise<readonly { readonly source: string; readonly records: number }[]>;
 
-  /**
-   * Records of one partition from an offset on, in offset order, about `maxBytes` of them but one at least; gaps in between are told, too.
-   * Before `removedBefore` (0: nothing was removed) any may be missing because it was too old.
-   */
+  /** Records of one partition from an offset on, about `maxBytes` of them but one at least; gaps in between are told, too. */
   read(
     source: string,
     partition: number,
     fromOffset: number,
     maxBytes: number,
     signal?: AbortSignal,
-  ): Promise<{
-    readonly rows: readonly StoreRow[];
-    readonly gaps: readonly StoreGap[];
-    readonly removedBefore: number;
-  }>;
+  ): Promise<StoreRead>;
   close(): Promise<void>;
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { RecordStore } from "@apispool/contracts/apispool/v1/record_store_pb.js";
@@ -10,6 +9,7 @@ import type { Logger } from "@apispool/common/logger.js";
 import { Metrics } from "@apispool/common/metrics.js";
 import { startTelemetry } from "@apispool/common/telemetry.js";
 import { WatchedTls } from "@apispool/common/watched-tls.js";
+import { within } from "@apispool/common/within.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
 import { Code } from "@connectrpc/connect";
 import { Admission } from "./access/admission.js";
@@ -176,16 +176,6 @@ export async function startGateway(config: GatewayConfig, log: Logger, resolve?:
       await telemetry.stop();
     },
   };
-}
-
-/** Whether a promise was fulfilled in time. */
-async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
-  const late = new AbortController();
-  try {
-    return await Promise.race([promise.then(() => true), sleep(ms, false, { signal: late.signal }).catch(() => false)]);
-  } finally {
-    late.abort();
-  }
 }
 
 function isGrpc(req: ServerRequest): boolean {

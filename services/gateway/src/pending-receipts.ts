@@ -1,15 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Receipt } from "@apispool/common/receipt.js";
-
-/** Whether a promise that does not reject was fulfilled in time. */
-async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
-  const late = new AbortController();
-  try {
-    return await Promise.race([promise.then(() => true), sleep(ms, false, { signal: late.signal }).catch(() => false)]);
-  } finally {
-    late.abort();
-  }
-}
+import { within } from "@apispool/common/within.js";
 
 /** The responses whose receipt is not known yet, by reader: the next fetch of the reader has to wait for them. */
 export class PendingReceipts {

@@ -39,7 +39,8 @@ describe("a reader with DATA_STORE=store", () => {
     const fromStore = await harness.fetch({ reader: "store" }, client);
     expect(fromStore.records).toEqual(fromKafka.records);
     expect(fromStore.records).toHaveLength(301);
-    expect(count.bytes).toBe(0);
+    // The end of a transaction that was aborted is behind the last record, and the store knows that, too.
+    expect(count).toMatchObject({ bytes: 0, fetches: 0 });
     expect(await harness.values({ reader: "store" }, client)).toEqual([]);
     // The position is Kafka's, so one that reads from Kafka goes on there.
     await harness.write("quakes", numbers(2, 301));

@@ -1,10 +1,11 @@
-import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn } from "node:timers/promises";
 import { FollowProgress } from "@apispool/common/follow-progress.js";
 import { Code } from "@connectrpc/connect";
 import { describeError, isAbort, rpcError } from "@apispool/common/errors.js";
 import type { CallContext } from "@apispool/common/grpc-server.js";
 import { retryUnavailable } from "@apispool/common/retry-unavailable.js";
 import { confirmWritten, http2Receipt } from "@apispool/common/receipt-http2.js";
+import { within } from "@apispool/common/within.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Acknowledger } from "./acknowledger.js";
 import type { Catalogue } from "@apispool/kafka-log/catalogue.js";
@@ -101,7 +102,7 @@ export class Fetcher {
       rpcError(Code.Unavailable, "SHUTTING_DOWN", "the service is stopping; call again", { retryAfterMs: 1000 }),
     );
     await turn();
-    await Promise.race([this.settled(), sleep(SETTLE_MS)]);
+    await within(SETTLE_MS, this.settled());
   }
 
   async *#handOver(
@@ -230,7 +231,7 @@ export class Fetcher {
       const lastLook = this.#stopping.signal.aborted && signal.aborted;
       const ending = progress.end({ lastLook });
       if (!settled) this.#holdUntil(ending, held);
-      if (lastLook) await Promise.race([ending, sleep(LAST_LOOK_MS)]);
+      if (lastLook) await within(LAST_LOOK_MS, ending);
     }
   }
 

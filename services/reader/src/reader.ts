@@ -9,6 +9,7 @@ import type { Logger } from "@apispool/common/logger.js";
 import { Metrics } from "@apispool/common/metrics.js";
 import { type RunningServer, startGrpcService } from "@apispool/common/service-main.js";
 import { startTelemetry } from "@apispool/common/telemetry.js";
+import { within } from "@apispool/common/within.js";
 import { compacted, ensureTopics } from "@apispool/kafka-log/ensure-topics.js";
 import { ensurePartitions } from "@apispool/kafka-log/ensure-partitions.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
@@ -178,7 +179,7 @@ export async function startReader(
       await fetcher.stop();
       await server.stop();
       // What fetches that came to their end just now had been given.
-      await Promise.race([fetcher.settled(), sleep(SETTLE_MS)]);
+      await within(SETTLE_MS, fetcher.settled());
       await tail.close();
       await life;
       await Promise.all([log.close(), tailLog.close(), probe.close(), store?.close(), telemetry.stop()]);

@@ -11,6 +11,7 @@ import type { RecordStore, StoreGap, StoreRow } from "@apispool/record-store/sto
 const names = namesFor("apispool");
 const topic = names.records("quakes");
 const topicId = "a".repeat(32);
+const another = "b".repeat(32);
 const options: FetchOptions = { maxBytes: 1e6, maxBytesPerPartition: 1e6, maxWaitMs: 0 };
 
 /** What Kafka and the store each have of one partition: offsets of records, and from where to where they speak. */
@@ -25,7 +26,7 @@ interface World {
   readonly removedBefore?: number;
   readonly young?: readonly number[];
   readonly rowsEach: number;
-  readonly storeIs: "there" | "away" | "of another topic";
+  readonly storeIs: "there" | "away" | "of another topic" | "of another topic by now";
 }
 
 function rowAt(offset: number): StoreRow {
@@ -68,34 +69,37 @@ function isRemoved({ removedBefore = 0, young = [] }: World, offset: number): bo
 }
 
 function storeOf(world: World): RecordStore {
-  const { records, storeEnd, gaps, rowsEach, storeIs, logStart, removedBefore = 0 } = world;
+  const { records, storeEnd, gaps, rowsEach, storeIs, removedBefore = 0 } = world;
   const away = (): Promise<never> => Promise.reject(rpcError(Code.Unavailable, "STORE_UNAVAILABLE", "away"));
   const isLost = (offset: number): boolean => gaps.some((gap) => offset >= gap.fromOffset && offset < gap.toOffset);
   const there = {
     source: "quakes",
     partition: 0,
-    topicId: storeIs === "there" ? topicId : "b".repeat(32),
+    topicId: storeIs === "of another topic" ? another : topicId,
     nextOffset: storeEnd,
   };
-  void logStart;
   return {
     current: { positions: () => (storeIs === "away" ? away() : Promise.resolve([there])) },
     read: (_source: string, _partition: number, from: number) => {
       if (storeIs === "away") return away();
-      const rows = records
-        .filter((at) => at >= from && at < storeEnd && !isLost(at) && !isRemoved(world, at))
-        .slice(0, rowsEach);
+      const has = records.filter((at) => at >= from && !isLost(at) && !isRemoved(world, at));
+      // What is just being written may be there in parts.
+      const rows = has.filter((at) => at < storeEnd || at % 2 === 0).slice(0, rowsEach);
       const last = rows.length === rowsEach ? (rows.at(-1) ?? 0) : Infinity;
       return Promise.resolve({
         rows: rows.map(rowAt),
         gaps: gaps.filter((gap) => gap.toOffset > from && gap.fromOffset <= last),
         removedBefore,
+        until: {
+          topicId: storeIs === "of another topic by now" ? another : there.topicId,
+          offset: Math.min(last + 1, storeEnd),
+        },
       });
     },
   } as unknown as RecordStore;
 }
 
-/** Reads from an offset to the end of the log: the records, and what was said to be lost. */
+/** Reads from an offset to the end of the log: the records, and what was said to be lost or damaged. */
 async function readAll(world: World, from: number): Promise<{ records: number[]; lost: [number, number][] }> {
   const store = storeOf(world);
   const log = storeLogReader(kafkaOf(world), store, new StoreEnds(store, names, []));
@@ -108,6 +112,7 @@ async function readAll(world: World, from: number): Promise<{ records: number[];
     expect(answer.nextOffset).toBeGreaterThan(offset);
     records.push(...answer.records.map((record) => record.offset));
     if (answer.outOfRange !== undefined) lost.push([offset, answer.nextOffset]);
+    for (const { fromOffset, toOffset } of answer.unreadable) lost.push([fromOffset, toOffset]);
     offset = answer.nextOffset;
   }
   return { records, lost };
@@ -118,21 +123,44 @@ const anyWorld = fc
     count: fc.integer({ min: 1, max: 30 }),
     holes: fc.array(fc.nat({ max: 29 })),
     start: fc.nat({ max: 30 }),
+    // Kafka begins in the gap, or close to it.
+    startInGap: fc.option(fc.integer({ min: -1, max: 6 })),
     storeEnd: fc.nat({ max: 30 }),
     lostFrom: fc.nat({ max: 30 }),
     lost: fc.nat({ max: 5 }),
     removedBefore: fc.oneof(fc.constant(0), fc.nat({ max: 30 })),
     young: fc.array(fc.nat({ max: 29 }), { maxLength: 6 }),
+    reason: fc.constantFrom("expired" as const, "unreadable" as const),
     rowsEach: fc.integer({ min: 1, max: 5 }),
-    storeIs: fc.constantFrom("there" as const, "there" as const, "of another topic" as const),
+    storeIs: fc.constantFrom(
+      "there" as const,
+      "there" as const,
+      "of another topic" as const,
+      "of another topic by now" as const,
+    ),
   })
-  .map(({ count, holes, start, storeEnd, lostFrom, lost, removedBefore, young, rowsEach, storeIs }): World => {
-    const gap = { source: "quakes", topicId, partition: 0, reason: "expired" as const, detail: "" };
-    const to = Math.min(lostFrom + lost, storeEnd, start, count);
+  .map((made): World => {
+    const {
+      count,
+      holes,
+      start,
+      startInGap,
+      storeEnd,
+      lostFrom,
+      lost,
+      reason,
+      removedBefore,
+      young,
+      rowsEach,
+      storeIs,
+    } = made;
+    const gap = { source: "quakes", topicId, partition: 0, reason, detail: "" };
+    // Kafka may have what the store could not keep.
+    const to = Math.min(lostFrom + lost, storeEnd, count);
     const records = Array.from({ length: count }, (_, i) => i).filter((i) => !holes.includes(i));
     return {
       records,
-      logStart: Math.min(start, count),
+      logStart: Math.max(0, Math.min(startInGap === null ? start : lostFrom + startInGap, count)),
       logEnd: count,
       storeEnd: Math.min(storeEnd, count),
       removedBefore: Math.min(removedBefore, storeEnd, count),

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const folders = ["apps/demo-api", "services/ingestor", "services/reader", "services/gateway"];
+const folders = ["apps/demo-api", "services/ingestor", "services/reader", "services/store", "services/gateway"];
 
 /** Stands in for every service: gRPC health, `/livez`, and an end of the kind that the environment asks for. */
 const standIn = `
@@ -11,7 +11,7 @@ import http from "node:http";
 const { env } = process;
 if (env.END_WITH) process.exit(Number(env.END_WITH));
 const folder = process.argv[1].split("/").at(-3);
-const address = { ingestor: env.INGESTOR_ADDRESS, reader: env.READER_ADDRESS, gateway: "127.0.0.1:" + env.PORT }[folder];
+const address = { ingestor: env.INGESTOR_ADDRESS, reader: env.READER_ADDRESS, store: env.STORE_ADDRESS, gateway: "127.0.0.1:" + env.PORT }[folder];
 const raw = (bytes) => bytes;
 let serving = !env.NEVER_SERVES;
 if (folder === "demo-api") http.createServer((_, response) => response.end()).listen(Number(env.DEMO_ADDRESS.split(":")[1]));
@@ -24,7 +24,7 @@ else {
 }
 process.on("SIGTERM", () => { console.log("stops"); process.exit(0); });
 process.on("disconnect", () => process.exit(0));
-console.log("up " + process.pid + " " + JSON.stringify({ KAFKA_BROKERS: env.KAFKA_BROKERS, SOURCE_URL: env.SOURCE_URL, SOURCE_NAME: env.SOURCE_NAME, READER_ADDRESSES: env.READER_ADDRESSES }));
+console.log("up " + process.pid + " " + JSON.stringify({ KAFKA_BROKERS: env.KAFKA_BROKERS, SOURCE_URL: env.SOURCE_URL, SOURCE_NAME: env.SOURCE_NAME, READER_ADDRESSES: env.READER_ADDRESSES, STORE: env.STORE, STORE_ADDRESS: env.STORE_ADDRESS }));
 `;
 
 /** A checkout (a temporary folder) in which every service is a stand-in, and the launcher is the real one. */

@@ -6,8 +6,9 @@ import type {
   Slice,
   SliceResult,
   StoreFilter,
-  StoreGap,
   StoreOrder,
+  StorePosition,
+  StoreRead,
   StoreRow,
 } from "../store.js";
 import { evaluate } from "../where/evaluate.js";
@@ -308,13 +309,16 @@ export async function versions(
 }
 
 export async function read(
-  { records, gaps, removals }: Generation,
+  { records, gaps, removals, positions }: Generation,
   source: string,
   partition: number,
   fromOffset: number,
   maxBytes: number,
   options: StepOptions,
-): Promise<{ readonly rows: readonly StoreRow[]; readonly gaps: readonly StoreGap[]; readonly removedBefore: number }> {
+): Promise<StoreRead> {
+  const position = (): Promise<StorePosition | null> => positions.findOne({ _id: `${source}/${partition}` }, options);
+  // There is no transaction: what was there before the rows were read is among them, unless it has been forgotten meanwhile.
+  const before = await position();
   const rows: StoreRow[] = [];
   let bytes = 0;
   const from = documentId(source, partition, fromOffset);
@@ -339,5 +343,15 @@ export async function read(
     .toArray();
   // After the rows: whatever went while they were read is in it.
   const removal = await removals.findOne({ source, partition }, options);
-  return { rows, gaps: found, removedBefore: removal?.beforeOffset ?? 0 };
+  const after = before && (await position());
+  const isKept = after?.topicId === before?.topicId && (after?.nextOffset ?? 0) >= (before?.nextOffset ?? 0);
+  return {
+    rows,
+    gaps: found,
+    removedBefore: removal?.beforeOffset ?? 0,
+    until:
+      before !== null && isKept
+        ? { topicId: before.topicId, offset: Math.min(last + 1, before.nextOffset) }
+        : undefined,
+  };
 }

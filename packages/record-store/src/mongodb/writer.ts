@@ -218,8 +218,12 @@ export async function removeBefore(
   return removed;
 }
 
-/** The position goes last: what is left of the rows is forgotten by the next attempt. */
+/**
+ * The position goes last: what is left of the rows is forgotten by the next attempt. First of all it becomes one of no topic, so that
+ * nobody who reads meanwhile takes what is left for all that there was.
+ */
 export async function forget({ records, gaps, removals, positions }: Generation, source: string): Promise<void> {
+  await positions.updateMany({ source }, { $set: { topicId: "" } });
   await records.deleteMany({ source });
   await gaps.deleteMany({ source });
   await removals.deleteMany({ source });

@@ -9,9 +9,10 @@ const FRESH_MS = 100;
 /** After the store could not be asked it is left alone for a while, in milliseconds: Kafka answers meanwhile. */
 const REST_MS = 1000;
 
-/** What the store holds of a partition: everything before `end`, as it was written to this topic and no other of its name. */
+/** What the store held of a partition when it was last asked: everything before `end`, as it was written to this topic and no other of its name. */
 export interface StoredPartition {
   readonly source: string;
+  readonly topicId: string;
   readonly end: number;
   /** What is missing before it was removed because it was too old, as far as is known: Kafka is to be asked first. */
   readonly begin: number;
@@ -57,7 +58,7 @@ export class StoreEnds {
     if (!enough()) await this.#refresh();
     const there = this.#ends.get(key);
     return there?.topicId === known.topicId
-      ? { source: known.source, end: there.end, begin: this.#begins.get(key) ?? 0 }
+      ? { ...known, end: there.end, begin: this.#begins.get(key) ?? 0 }
       : undefined;
   }
 

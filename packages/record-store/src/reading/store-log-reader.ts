@@ -7,7 +7,7 @@ import type {
   PartitionOffset,
   TopicPartition,
 } from "@apispool/kafka-log/log-reader.js";
-import type { RecordStore, StoreRow } from "../store.js";
+import type { RecordStore, StoreRead, StoreRow } from "../store.js";
 import { recordOf } from "./record-of.js";
 import type { StoreEnds, StoredPartition } from "./store-ends.js";
 
@@ -20,7 +20,7 @@ type At = Parameters<LogReader["offsetsAt"]>[0];
  * by itself, but for what only the store may have: that is UNAVAILABLE / STORE_UNAVAILABLE, and no gap.
  */
 export function storeLogReader(kafka: LogReader, store: RecordStore, ends: StoreEnds): LogReader {
-  /** Undefined: not from the store. `kafkaBegin`: where Kafka begins, which no longer has what is there. */
+  /** Undefined: not from the store. `kafkaBegin`: Kafka no longer has what is there; what it has begins at this offset. */
   async function fetchStored(
     position: PartitionOffset,
     options: FetchOptions,
@@ -36,7 +36,7 @@ export function storeLogReader(kafka: LogReader, store: RecordStore, ends: Store
         ends.begins(stored, position.partition, read.removedBefore);
         return kafkaBegin === undefined ? undefined : leftOf(position, stored, read, kafkaBegin);
       }
-      return answerOf(position, stored, read, kafkaBegin !== undefined);
+      return answerOf(position, stored, read, kafkaBegin);
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!isAway(error)) throw error;
@@ -159,40 +159,37 @@ export function storeLogReader(kafka: LogReader, store: RecordStore, ends: Store
   };
 }
 
-type Read = Awaited<ReturnType<RecordStore["read"]>>;
-
 /**
- * What was read of a partition, in Kafka's terms: a gap is either where reading begins, or where it ends for now. That nothing
- * follows the last row is Kafka's to say, as long as it can: between the two questions to the store, for its end and for its rows,
- * another projection may have taken the place of the first.
+ * What was read of a partition, in Kafka's terms, as far as the store has all of it. What it lacks is Kafka's to give, or to tell of; the store is
+ * asked of that only where Kafka has let it go (`kafkaBegin`: what it has by now begins there).
  */
 function answerOf(
-  position: PartitionOffset,
-  { end }: StoredPartition,
-  { rows, gaps }: Read,
-  alone: boolean,
+  { topic, partition, offset }: PartitionOffset,
+  { topicId }: StoredPartition,
+  { rows, gaps, until }: StoreRead,
+  kafkaBegin: number | undefined,
 ): FetchedPartition | undefined {
-  const { topic, partition, offset } = position;
-  // The log itself lost its end: what is there now is Kafka's to say.
-  if (gaps.some((gap) => gap.reason === "truncated")) return undefined;
-  const lost = gaps.find((gap) => gap.reason === "expired" && gap.toOffset > offset);
-  const common = { topic, partition, lastStableOffset: end, highWatermark: end };
-  if (lost !== undefined && lost.fromOffset <= offset) {
-    const next = lost.toOffset;
-    return { ...common, records: [], nextOffset: next, logStartOffset: next, outOfRange: "expired", unreadable: [] };
+  if (until?.topicId !== topicId) return undefined;
+  const gap = gaps.find(({ toOffset }) => toOffset > offset);
+  const end = Math.min(until.offset, gap?.fromOffset ?? until.offset);
+  const answer = {
+    topic,
+    partition,
+    records: [],
+    unreadable: [],
+    lastStableOffset: until.offset,
+    highWatermark: until.offset,
+  };
+  if (end > offset) {
+    const records = rows.filter((row) => row.offset < end).map(recordOf);
+    return { ...answer, records, nextOffset: end, logStartOffset: offset };
   }
-  const until = lost?.fromOffset ?? end;
-  const given = rows.filter((row) => row.offset < until);
-  const last = given.at(-1);
-  let nextOffset: number;
-  if (given.length < rows.length) nextOffset = until;
-  else if (last !== undefined) nextOffset = last.offset + 1;
-  else if (alone || lost !== undefined) nextOffset = until;
-  else return undefined;
-  const unreadable = gaps
-    .filter((gap) => gap.reason === "unreadable" && gap.fromOffset < nextOffset && gap.toOffset > offset)
-    .map(({ fromOffset, toOffset, detail }) => ({ fromOffset, toOffset, detail }));
-  return { ...common, records: given.map(recordOf), nextOffset, logStartOffset: offset, unreadable };
+  // The log itself has lost its end: what is there now is Kafka's to say.
+  if (gap === undefined || kafkaBegin === undefined || gap.reason === "truncated") return undefined;
+  const nextOffset = Math.min(gap.toOffset, kafkaBegin);
+  if (gap.reason === "expired") return { ...answer, nextOffset, logStartOffset: nextOffset, outOfRange: "expired" };
+  const unreadable = [{ fromOffset: offset, toOffset: nextOffset, detail: gap.detail }];
+  return { ...answer, nextOffset, logStartOffset: offset, unreadable };
 }
 
 /**
@@ -201,10 +198,12 @@ function answerOf(
  */
 function leftOf(
   { topic, partition, offset }: PartitionOffset,
-  { end }: StoredPartition,
-  { rows, removedBefore }: Read,
+  { topicId }: StoredPartition,
+  { rows, until, removedBefore }: StoreRead,
   kafkaBegin: number,
-): FetchedPartition {
+): FetchedPartition | undefined {
+  if (until?.topicId !== topicId) return undefined;
+  const end = until.offset;
   const common = { topic, partition, lastStableOffset: end, highWatermark: end, unreadable: [] };
   const together = rows.filter((row, i) => row.offset === offset + i);
   if (together.length > 0) {

@@ -10,6 +10,7 @@ import type {
   StoreGap,
   StoreOrder,
   StorePosition,
+  StoreRead,
   StoreRemoval,
   StoreRow,
 } from "../store.js";
@@ -167,14 +168,9 @@ export class Searcher {
     }));
   }
 
-  read(
-    source: string,
-    partition: number,
-    fromOffset: number,
-    maxBytes: number,
-  ): { rows: StoreRow[]; gaps: StoreGap[]; removedBefore: number } {
+  read(source: string, partition: number, fromOffset: number, maxBytes: number): StoreRead {
     const [found] = this.#sources([source]);
-    if (found === undefined) return { rows: [], gaps: [], removedBefore: 0 };
+    if (found === undefined) return { rows: [], gaps: [], until: undefined, removedBefore: 0 };
     const place = { sid: found.sid, partition, from: fromOffset };
     const rows: StoreRow[] = [];
     let bytes = 0;
@@ -188,6 +184,10 @@ export class Searcher {
       if (bytes >= maxBytes) break;
     }
     const last = bytes >= maxBytes ? (rows.at(-1)?.offset ?? fromOffset) : Number.MAX_SAFE_INTEGER;
+    const [position] = this.#all(
+      "SELECT topic_id, next_offset FROM position WHERE sid = $sid AND partition = $partition",
+      { sid: found.sid, partition },
+    );
     const gaps = this.#all(
       `SELECT topic_id AS topicId, from_offset AS fromOffset, to_offset AS toOffset, reason, detail FROM gap
        WHERE sid = $sid AND partition = $partition AND to_offset > $from AND from_offset <= $last ORDER BY from_offset`,
@@ -198,6 +198,10 @@ export class Searcher {
       rows,
       gaps: gaps.map((gap) => ({ ...gap, source, partition })) as unknown as StoreGap[],
       removedBefore: Number(removal?.["before_offset"] ?? 0),
+      until: position && {
+        topicId: String(position["topic_id"]),
+        offset: Math.min(last + 1, Number(position["next_offset"])),
+      },
     };
   }
 

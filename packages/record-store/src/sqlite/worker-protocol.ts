@@ -7,6 +7,7 @@ import type {
   StoreGap,
   StoreOrder,
   StorePosition,
+  StoreRead,
   StoreRemoval,
 } from "../store.js";
 import type { PackedRows } from "./packed-rows.js";
@@ -59,7 +60,7 @@ export interface Operations {
     partition: number,
     fromOffset: number,
     maxBytes: number,
-  ): { readonly rows: PackedRows; readonly gaps: readonly StoreGap[]; readonly removedBefore: number };
+  ): Omit<StoreRead, "rows"> & { readonly rows: PackedRows };
 }
 
 export type Operation = keyof Operations;

@@ -193,8 +193,9 @@ export function storeContract(kind: string, makePlace: () => Promise<StorePlace>
         [positionOf("again", 0, 5)],
         [gap],
       );
-      expect(await store.read("again", 0, 0, 1e6)).toEqual({ rows, gaps: [gap], removedBefore: 0 });
-      expect(await store.read("again", 0, 4, 1e6)).toEqual({ rows: rows.slice(1), gaps: [], removedBefore: 0 });
+      const until = { topicId, offset: 5 };
+      expect(await store.read("again", 0, 0, 1e6)).toEqual({ rows, gaps: [gap], until, removedBefore: 0 });
+      expect(await store.read("again", 0, 4, 1e6)).toEqual({ rows: rows.slice(1), gaps: [], until, removedBefore: 0 });
       expect((await store.read("again", 0, 3, 1e6)).gaps).toEqual([gap]);
     });
 
@@ -226,6 +227,21 @@ export function storeContract(kind: string, makePlace: () => Promise<StorePlace>
       const again = rowOf("lost", 0, 1, { value: Buffer.from('{"new":true}') });
       await store.current.write([again], [positionOf("lost", 0, 2, "2".repeat(32))], []);
       expect(await allOf(store, { ...everything, sources: ["lost", "kept"] })).toEqual([rowOf("kept", 0, 1), again]);
+    });
+
+    it("is read up to a place before which nothing is missing", async () => {
+      const rows = Array.from({ length: 10 }, (_, offset) => rowOf("told", 0, offset));
+      await store.current.write(rows, [positionOf("told", 0, 12)], []);
+      const untilOf = async (from: number, maxBytes: number): Promise<unknown> =>
+        (await store.read("told", 0, from, maxBytes)).until;
+      // Behind the last row there may be the end of a transaction; where reading is cut off, it is cut off.
+      expect(await untilOf(0, 1e6)).toEqual({ topicId, offset: 12 });
+      expect(await untilOf(4, 1)).toEqual({ topicId, offset: 5 });
+      expect(await untilOf(10, 1)).toEqual({ topicId, offset: 12 });
+      expect(await untilOf(99, 1e6)).toEqual({ topicId, offset: 12 });
+      expect((await store.read("told", 1, 0, 1e6)).until).toBeUndefined();
+      await store.current.forget("told");
+      expect(await store.read("told", 0, 0, 1e6)).toEqual({ rows: [], gaps: [], until: undefined, removedBefore: 0 });
     });
 
     it("is found by a condition however large it is", async () => {

@@ -4,9 +4,9 @@ import type { KafkaSettings } from "@apispool/kafka-log/settings.js";
 
 /** What a reader service asked Kafka for. */
 export class KafkaCount {
-  /** Fetches that Kafka answered at once: those of a single client. */
+  /** Fetches for a single client, which Kafka answers at once. */
   fetches = 0;
-  /** Fetches that Kafka held back until there was something, and brought something. */
+  /** Fetches for all live tails together, which Kafka holds back until there is something, and which brought something. */
   polls = 0;
   /** Questions for offsets. */
   offsets = 0;
@@ -22,6 +22,8 @@ export class KafkaCount {
   /** For startReader: the real thing, counted. */
   readonly createLog = (settings: KafkaSettings): LogReader => {
     const log = createLogReader(settings);
+    // Nobody else has Kafka hold an answer back. Beside what a store has got first, nor does it.
+    let isTail = false;
     const answered = (answers: readonly FetchedPartition[], poll: boolean): void => {
       const records = answers.flatMap((answer) => answer.records);
       this.bytes += records.reduce((sum, { valueLength }) => sum + Math.max(0, valueLength), 0);
@@ -33,7 +35,8 @@ export class KafkaCount {
       leadersOf: (...args) => log.leadersOf(...args),
       async fetch(positions, options) {
         const answers = await log.fetch(positions, options);
-        answered(answers, options.maxWaitMs > 0);
+        isTail ||= options.maxWaitMs > 0;
+        answered(answers, isTail);
         return answers;
       },
       offsetsAt: (...args) => {

@@ -7,10 +7,35 @@ import type { RunningServer } from "@apispool/common/service-main.js";
 import type { ForeignTopic } from "@apispool/kafka-log/foreign-topics.js";
 import type { KafkaSettings } from "@apispool/kafka-log/settings.js";
 import { type Database, createStore } from "@apispool/record-store/database.js";
+import { Ferretdb, ferretdbProgram } from "@apispool/record-store/testing/ferretdb.js";
 import type { RecordStore } from "@apispool/record-store/store.js";
 
-/** Whether all of the reader's tests on a real Kafka read from a store. */
-export const readsStore = process.env["APISPOOL_TEST_DATA_STORE"] === "store";
+/** From which store all of the reader's tests on a real Kafka read: `store` or `sqlite`, or `mongodb`; unset: from Kafka. */
+const dataStore = process.env["APISPOOL_TEST_DATA_STORE"] ?? "";
+export const readsStore = ["store", "sqlite", "mongodb"].includes(dataStore);
+if (dataStore !== "" && !readsStore)
+  throw new Error(`APISPOOL_TEST_DATA_STORE is "${dataStore}": store, sqlite or mongodb`);
+
+interface OwnDatabase {
+  readonly database: Database;
+  readonly remove: () => Promise<void>;
+}
+
+async function sqlite(): Promise<OwnDatabase> {
+  const folder = await mkdtemp(join(tmpdir(), "apispool-data-store-"));
+  return {
+    database: { kind: "sqlite", folder: join(folder, "store") },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+async function mongodb(): Promise<OwnDatabase> {
+  const program = await ferretdbProgram();
+  if (program === undefined) throw new Error("APISPOOL_TEST_DATA_STORE=mongodb needs FerretDB: npm run ferretdb");
+  const ferretdb = new Ferretdb(program);
+  await ferretdb.start();
+  return { database: { kind: "mongodb", url: `${ferretdb.uri}data_store` }, remove: () => ferretdb.remove() };
+}
 
 type StartStore = (config: object, logger: Logger) => Promise<RunningServer>;
 
@@ -18,13 +43,13 @@ type StartStore = (config: object, logger: Logger) => Promise<RunningServer>;
 export class Projection {
   readonly database: Database;
   readonly store: RecordStore;
-  readonly #folder: string;
+  readonly #removeDatabase: () => Promise<void>;
   readonly #config: object;
   readonly #start: StartStore;
   #server: RunningServer | undefined;
 
-  private constructor(folder: string, database: Database, store: RecordStore, config: object, start: StartStore) {
-    this.#folder = folder;
+  private constructor({ database, remove }: OwnDatabase, store: RecordStore, config: object, start: StartStore) {
+    this.#removeDatabase = remove;
     this.database = database;
     this.store = store;
     this.#config = config;
@@ -34,8 +59,8 @@ export class Projection {
   static async start(kafka: KafkaSettings, topics: readonly ForeignTopic[]): Promise<Projection> {
     const service = join(import.meta.dirname, "..", "..", "..", "store", "dist", "store.js");
     const { startStore } = (await import(service)) as { readonly startStore: StartStore };
-    const folder = await mkdtemp(join(tmpdir(), "apispool-data-store-"));
-    const database: Database = { kind: "sqlite", folder: join(folder, "store") };
+    const own = await (dataStore === "mongodb" ? mongodb() : sqlite());
+    const { database } = own;
     const store = await createStore(database, { readOnly: true });
     const config = {
       address: "127.0.0.1:0",
@@ -48,7 +73,7 @@ export class Projection {
       queryTimeMs: 60_000,
       queries: 100,
     };
-    const projection = new Projection(folder, database, store, config, startStore);
+    const projection = new Projection(own, store, config, startStore);
     await projection.resume();
     return projection;
   }
@@ -76,6 +101,6 @@ export class Projection {
   async stop(): Promise<void> {
     await this.pause();
     await this.store.close();
-    await rm(this.#folder, { recursive: true, force: true });
+    await this.#removeDatabase();
   }
 }

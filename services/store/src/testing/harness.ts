@@ -103,6 +103,16 @@ export class Harness {
     await admin.disconnect();
   }
 
+  /** Has Kafka let go of what is before an offset, as a retention does. */
+  async expire(source: string, offset: number): Promise<void> {
+    const admin = this.kafka.admin();
+    await admin.connect();
+    const topic = this.names.records(source);
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] });
+    await admin.disconnect();
+  }
+
   /** As the ingestor does: in a transaction, which may be aborted. */
   async write(source: string, records: readonly NewRecord[], { abort = false } = {}): Promise<void> {
     const topic = this.names.records(source);
@@ -160,13 +170,13 @@ export class Harness {
     }
   }
 
-  /** Every record of a partition as Kafka has it; as text, because jest compares buffers byte by byte. */
-  async topicRows(source: string, partition = 0): Promise<string[]> {
+  /** Every record of a partition as Kafka has it (from an offset on); as text, because jest compares buffers byte by byte. */
+  async topicRows(source: string, partition = 0, from = 0): Promise<string[]> {
     const log = createLogReader(this.settings);
     const topic = this.names.records(source);
     const fields = new RecordFields();
     const rows: string[] = [];
-    for (let offset = 0; ;) {
+    for (let offset = from; ;) {
       const [fetched] = await log.fetch([{ topic, partition, offset }], {
         maxBytes: 1_000_000,
         maxBytesPerPartition: 1_000_000,
