@@ -93,7 +93,7 @@ async function plainInsert(brokers: string, topic: string, file: string): Promis
     const rows = fetched.records.map((record) => rowOf(record, SOURCE, 0, fields));
     const begin = performance.now();
     for (let from = 0; from < rows.length; from += PER_TRANSACTION) {
-      writer.write(rows.slice(from, from + PER_TRANSACTION), [], []);
+      writer.write(rows.slice(from, from + PER_TRANSACTION), [], [], []);
     }
     seconds += (performance.now() - begin) / 1000;
     records += rows.length;

@@ -1,5 +1,10 @@
-import { timestampMs } from "@bufbuild/protobuf/wkt";
-import type { Freshness, RebuildProgress, StoppedEarly } from "@apispool/contracts/apispool/v1/record_store_pb.js";
+import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import type {
+  Freshness,
+  RebuildProgress,
+  StoppedEarly,
+  StoredSource,
+} from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { printable } from "./printable.js";
 import { fromNow } from "./times.js";
 
@@ -10,6 +15,27 @@ export function staleness(freshness: Freshness | undefined, now: number): string
   const since = completeUntil === undefined ? "" : `, whole up to ${fromNow(completeUntil, now)}`;
   const why = problem === "" ? "" : ` (${printable(problem)})`;
   return `the store is ${behind} offsets behind Kafka${since}${why}`;
+}
+
+/** What is missing of an answer because it was too old; empty where nothing is. */
+export function removedNote(freshness: Freshness | undefined, now: number): string {
+  const before = freshness?.removedBefore;
+  if (before === undefined) return "";
+  return `what was written before ${new Date(timestampMs(before)).toISOString()} (${fromNow(before, now)}) was removed from the store`;
+}
+
+/** How long a source's records are kept, and since when they are there where some were too old. */
+export function keptText({ ttl, removed }: StoredSource): string {
+  const kept = ttl === undefined ? "for ever" : durationText(durationMs(ttl));
+  const last = removed.map(({ before }) => (before === undefined ? 0 : timestampMs(before))).sort((a, b) => b - a)[0];
+  return last === undefined ? kept : `${kept}, from ${new Date(last).toISOString()} on`;
+}
+
+function durationText(ms: number): string {
+  const [unit, length] = Object.entries({ d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 }).find(
+    ([, each]) => ms % each === 0,
+  ) ?? ["ms", 1];
+  return `${ms / length}${unit}`;
 }
 
 /** Why an answer is not whole. */

@@ -41,6 +41,16 @@ export interface StoreGap {
   readonly detail: string;
 }
 
+/** What was removed of a partition because it was too old; what is older than the store itself, and was never read, among it. */
+export interface StoreRemoval {
+  readonly source: string;
+  readonly partition: number;
+  /** Everything that was removed lay before this offset. */
+  readonly beforeOffset: number;
+  /** Everything that was removed was written to Kafka before this, in milliseconds since the Unix epoch. */
+  readonly beforeMs: number;
+}
+
 export interface StoreFilter {
   /** None: all. */
   readonly sources: readonly string[];
@@ -101,6 +111,8 @@ export interface StoreRead {
    * transactions, too). Undefined: of this partition nothing is known, or all of it is just being forgotten.
    */
   readonly until: { readonly topicId: string; readonly offset: number } | undefined;
+  /** Before it any record may be missing because it was too old, whatever `until` says. 0: nothing was removed. */
+  readonly removedBefore: number;
 }
 
 export interface CountKey {
@@ -117,6 +129,9 @@ export interface CountRow {
   readonly count: number;
 }
 
+/** About what is removed at a time, in bytes of values: whoever writes waits for as long as that takes. */
+export const REMOVE_BYTES = 16 * 1024 * 1024;
+
 /** A projection of Kafka in a store; there may be two: one that answers, and one that is being built again. */
 export interface Projection {
   /** Where it stands; partitions that it has never heard of are left out. */
@@ -125,9 +140,20 @@ export interface Projection {
    * Adds records and moves positions, at once or not at all; or, where the database has no transactions, so that repeating it from the
    * old positions comes to the same. What is there already (by source, partition, offset) stays as it is.
    */
-  write(rows: readonly StoreRow[], positions: readonly StorePosition[], gaps: readonly StoreGap[]): Promise<void>;
+  write(
+    rows: readonly StoreRow[],
+    positions: readonly StorePosition[],
+    gaps: readonly StoreGap[],
+    removals?: readonly StoreRemoval[],
+  ): Promise<void>;
   /** Removes all that is known of a source, because its topic was made again or is gone. */
   forget(source: string): Promise<void>;
+  /**
+   * Removes records of a source that were written to Kafka before a time (milliseconds since the Unix epoch), so many at most
+   * and about {@link REMOVE_BYTES}, and says how many; 0: there are none. Those that have no time (below 0) stay. In the order of their versions, the oldest first, so that a version never outlives a newer one of the
+   * same thing. That they were removed is said at once with it, or before where the database has no transactions.
+   */
+  removeBefore(source: string, beforeMs: number, limit: number): Promise<number>;
 }
 
 /**
@@ -179,6 +205,8 @@ export interface RecordStore {
     scan: number,
     signal?: AbortSignal,
   ): Promise<{ readonly counts: readonly CountRow[]; readonly scanned: number; readonly next: Keyset | undefined }>;
+  /** What was removed of the one that answers; asked after its rows, it says all that may be missing between them. */
+  removals(signal?: AbortSignal): Promise<readonly StoreRemoval[]>;
   /** How many records there are of each source. */
   sizes(signal?: AbortSignal): Promise<readonly { readonly source: string; readonly records: number }[]>;
 

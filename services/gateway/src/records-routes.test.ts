@@ -41,7 +41,12 @@ const problem = async (answer: Promise<Response>): Promise<Problem> => (await (a
 
 describe("a query", () => {
   it("gives the last first, byte for byte as /data would, and says how fresh it is", async () => {
-    harness.store.freshness = { behind: 3n, completeUntil: timestampFromMs(firstIngestedMs), problem: "full" };
+    harness.store.freshness = {
+      behind: 3n,
+      completeUntil: timestampFromMs(firstIngestedMs),
+      problem: "full",
+      removedBefore: timestampFromMs(firstIngestedMs),
+    };
     const response = await get("/records");
     const text = await response.text();
     expect(response.headers.get("cache-control")).toBe("no-store");
@@ -49,8 +54,8 @@ describe("a query", () => {
     const { records, next, stopped, freshness } = JSON.parse(text) as Answer;
     expect(records.map(({ offset }) => offset)).toEqual([4, 3, 2, 1, 0]);
     expect([next, stopped]).toEqual([null, null]);
-    const behind = { behind: 3, completeUntil: "2026-11-01T00:00:00.000Z", checkedAt: null, problem: "full" };
-    expect(freshness).toEqual(behind);
+    const at = "2026-11-01T00:00:00.000Z";
+    expect(freshness).toEqual({ behind: 3, completeUntil: at, checkedAt: null, problem: "full", removedBefore: at });
     expect(response.headers.get("link")).toBeNull();
   });
 
@@ -268,12 +273,30 @@ describe("counts, status, rebuild", () => {
   it("tells what the store holds", async () => {
     harness.store.status = {
       kind: "mongodb",
+      sources: [
+        {
+          source: "quakes",
+          records: 3n,
+          ttl: { seconds: 90n },
+          removed: [{ partition: 1, beforeOffset: 9n, before: timestampFromMs(firstIngestedMs) }],
+        },
+        { source: "tides", records: 1n },
+      ],
       rebuild: { done: 1n, total: 2n, elapsed: { seconds: 1n, nanos: 500_000_000 } },
     };
     expect(await (await get("/records/status")).json()).toEqual({
       kind: "mongodb",
       freshness: null,
-      sources: [],
+      sources: [
+        {
+          source: "quakes",
+          records: 3,
+          freshness: null,
+          ttlSeconds: 90,
+          removed: [{ partition: 1, beforeOffset: 9, before: "2026-11-01T00:00:00.000Z" }],
+        },
+        { source: "tides", records: 1, freshness: null, ttlSeconds: null, removed: [] },
+      ],
       rebuild: { done: 1, total: 2, elapsedSeconds: 1.5 },
     });
   });

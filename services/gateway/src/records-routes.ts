@@ -39,6 +39,7 @@ import {
   type RecordsWriter,
   csvWriter,
   freshnessJson,
+  storedJson,
   lineWriter,
   progressJson,
   rebuildLine,
@@ -111,11 +112,7 @@ export function recordsRoutes(options: JsonOptions): Routes {
       await answerJson(exchange, {
         kind: status.kind,
         freshness: freshnessJson(status.freshness),
-        sources: status.sources.map(({ source, records, freshness }) => ({
-          source,
-          records: countJson(records),
-          freshness: freshnessJson(freshness),
-        })),
+        sources: status.sources.map(storedJson),
         rebuild: status.rebuild === undefined ? null : progressJson(status.rebuild),
       });
     }),

@@ -1,4 +1,4 @@
-import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Record as DataRecord } from "@apispool/contracts/apispool/v1/record_pb.js";
 import {
   type Freshness,
@@ -6,6 +6,7 @@ import {
   type RebuildStoreResponse,
   StoppedReason,
   type StoppedEarly,
+  type StoredSource,
 } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { countJson } from "./data-text.js";
 import { nameOfEnum } from "./json-text.js";
@@ -65,12 +66,28 @@ function timeJson(at: Timestamp | undefined): string | null {
 /** How far the store is behind, as the JSON API gives it. */
 export function freshnessJson(freshness: Freshness | undefined): FreshnessJson | null {
   if (freshness === undefined) return null;
-  const { behind, completeUntil, checkedAt, problem } = freshness;
+  const { behind, completeUntil, checkedAt, problem, removedBefore } = freshness;
   return {
     behind: countJson(behind),
     completeUntil: timeJson(completeUntil),
     checkedAt: timeJson(checkedAt),
     problem: problem === "" ? null : problem,
+    removedBefore: timeJson(removedBefore),
+  };
+}
+
+/** What the store holds of a source, as the JSON API gives it. */
+export function storedJson({ source, records, freshness, ttl, removed }: StoredSource) {
+  return {
+    source,
+    records: countJson(records),
+    freshness: freshnessJson(freshness),
+    ttlSeconds: ttl === undefined ? null : durationMs(ttl) / 1000,
+    removed: removed.map(({ partition, beforeOffset, before }) => ({
+      partition,
+      beforeOffset: countJson(beforeOffset),
+      before: timeJson(before),
+    })),
   };
 }
 

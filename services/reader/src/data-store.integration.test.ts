@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { reasonOf } from "@apispool/common/errors.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
+import { createStore } from "@apispool/record-store/database.js";
 import { KafkaCount } from "./testing/counting-log.js";
 import { Following } from "./testing/following.js";
 import { Harness, jsonOf, numbers } from "./testing/harness.js";
@@ -80,6 +81,31 @@ describe("a reader with DATA_STORE=store", () => {
     expect(records.map(jsonOf)).toEqual(numbers(4, 6));
     expect(batches.flatMap(({ gaps }) => gaps)).toMatchObject([
       { source: "quakes", partition: 0, fromOffset: 2n, toOffset: 6n, reason: GapReason.EXPIRED },
+    ]);
+  });
+
+  it("takes from Kafka what the store has removed for its age, and tells a gap where Kafka has it not either", async () => {
+    await harness.write("quakes", numbers(10));
+    await harness.projected("quakes");
+    const writing = await createStore(projection.database);
+    expect(await writing.current.removeBefore("quakes", Date.now() + 60_000, 6)).toBe(6);
+    await writing.close();
+    const { client } = await harness.another();
+    expect(await harness.values({ reader: "whole" }, client)).toEqual(numbers(10));
+    for (const reader of ["early", "late"]) {
+      expect(await harness.values({ reader, limit: 1n }, client)).toEqual(numbers(1));
+    }
+    await expire(3);
+    const early = await harness.fetch({ reader: "early" }, client);
+    expect(early.records.map(jsonOf)).toEqual(numbers(7, 3));
+    expect(early.batches.flatMap(({ gaps }) => gaps)).toMatchObject([
+      { source: "quakes", fromOffset: 1n, toOffset: 3n, reason: GapReason.EXPIRED },
+    ]);
+    await expire(8);
+    const late = await harness.fetch({ reader: "late" }, client);
+    expect(late.records.map(jsonOf)).toEqual(numbers(4, 6));
+    expect(late.batches.flatMap(({ gaps }) => gaps)).toMatchObject([
+      { source: "quakes", fromOffset: 1n, toOffset: 6n, reason: GapReason.EXPIRED },
     ]);
   });
 

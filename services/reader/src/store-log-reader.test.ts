@@ -22,6 +22,9 @@ interface World {
   readonly logEnd: number;
   readonly storeEnd: number;
   readonly gaps: readonly StoreGap[];
+  /** Before it the store has removed what was too old, all but these. */
+  readonly removedBefore?: number;
+  readonly young?: readonly number[];
   readonly rowsEach: number;
   readonly storeIs: "there" | "away" | "of another topic" | "of another topic by now";
 }
@@ -61,7 +64,12 @@ function kafkaOf({ records, logStart, logEnd }: World): LogReader {
   return fake as LogReader;
 }
 
-function storeOf({ records, storeEnd, gaps, rowsEach, storeIs }: World): RecordStore {
+function isRemoved({ removedBefore = 0, young = [] }: World, offset: number): boolean {
+  return offset < removedBefore && !young.includes(offset);
+}
+
+function storeOf(world: World): RecordStore {
+  const { records, storeEnd, gaps, rowsEach, storeIs, removedBefore = 0 } = world;
   const away = (): Promise<never> => Promise.reject(rpcError(Code.Unavailable, "STORE_UNAVAILABLE", "away"));
   const isLost = (offset: number): boolean => gaps.some((gap) => offset >= gap.fromOffset && offset < gap.toOffset);
   const there = {
@@ -74,13 +82,14 @@ function storeOf({ records, storeEnd, gaps, rowsEach, storeIs }: World): RecordS
     current: { positions: () => (storeIs === "away" ? away() : Promise.resolve([there])) },
     read: (_source: string, _partition: number, from: number) => {
       if (storeIs === "away") return away();
-      const has = records.filter((at) => at >= from && !isLost(at));
+      const has = records.filter((at) => at >= from && !isLost(at) && !isRemoved(world, at));
       // What is just being written may be there in parts.
       const rows = has.filter((at) => at < storeEnd || at % 2 === 0).slice(0, rowsEach);
       const last = rows.length === rowsEach ? (rows.at(-1) ?? 0) : Infinity;
       return Promise.resolve({
         rows: rows.map(rowAt),
         gaps: gaps.filter((gap) => gap.toOffset > from && gap.fromOffset <= last),
+        removedBefore,
         until: {
           topicId: storeIs === "of another topic by now" ? another : there.topicId,
           offset: Math.min(last + 1, storeEnd),
@@ -119,6 +128,8 @@ const anyWorld = fc
     storeEnd: fc.nat({ max: 30 }),
     lostFrom: fc.nat({ max: 30 }),
     lost: fc.nat({ max: 5 }),
+    removedBefore: fc.oneof(fc.constant(0), fc.nat({ max: 30 })),
+    young: fc.array(fc.nat({ max: 29 }), { maxLength: 6 }),
     reason: fc.constantFrom("expired" as const, "unreadable" as const),
     rowsEach: fc.integer({ min: 1, max: 5 }),
     storeIs: fc.constantFrom(
@@ -128,7 +139,21 @@ const anyWorld = fc
       "of another topic by now" as const,
     ),
   })
-  .map(({ count, holes, start, startInGap, storeEnd, lostFrom, lost, reason, rowsEach, storeIs }): World => {
+  .map((made): World => {
+    const {
+      count,
+      holes,
+      start,
+      startInGap,
+      storeEnd,
+      lostFrom,
+      lost,
+      reason,
+      removedBefore,
+      young,
+      rowsEach,
+      storeIs,
+    } = made;
     const gap = { source: "quakes", topicId, partition: 0, reason, detail: "" };
     // Kafka may have what the store could not keep.
     const to = Math.min(lostFrom + lost, storeEnd, count);
@@ -138,6 +163,8 @@ const anyWorld = fc
       logStart: Math.max(0, Math.min(startInGap === null ? start : lostFrom + startInGap, count)),
       logEnd: count,
       storeEnd: Math.min(storeEnd, count),
+      removedBefore: Math.min(removedBefore, storeEnd, count),
+      young,
       gaps: lostFrom < to ? [{ ...gap, fromOffset: lostFrom, toOffset: to }] : [],
       rowsEach,
       storeIs,
@@ -152,6 +179,7 @@ describe("a log that is read from a store, as far as it has it", () => {
         const inStore = (offset: number): boolean =>
           world.storeIs === "there" &&
           offset < world.storeEnd &&
+          !isRemoved(world, offset) &&
           !world.gaps.some((gap) => offset >= gap.fromOffset && offset < gap.toOffset);
         const wanted = world.records.filter(
           (offset) => offset >= from && (offset >= world.logStart || inStore(offset)),
@@ -165,6 +193,30 @@ describe("a log that is read from a store, as far as it has it", () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it("comes from Kafka where the store has removed it, and is a gap up to where either begins", async () => {
+    const records = Array.from({ length: 20 }, (_, i) => i);
+    const world: World = {
+      records,
+      logStart: 4,
+      logEnd: 20,
+      storeEnd: 18,
+      gaps: [],
+      removedBefore: 10,
+      rowsEach: 3,
+      storeIs: "there",
+    };
+    expect(await readAll(world, 2)).toEqual({ records: records.slice(4), lost: [[2, 4]] });
+    expect(await readAll({ ...world, logStart: 15 }, 2)).toEqual({ records: records.slice(10), lost: [[2, 10]] });
+    // Times did not ascend: some of what lies before was young enough.
+    expect(await readAll({ ...world, logStart: 15, young: [5, 6] }, 2)).toEqual({
+      records: [5, 6, ...records.slice(10)],
+      lost: [
+        [2, 5],
+        [7, 10],
+      ],
+    });
   });
 
   it("is UNAVAILABLE, and no gap, where Kafka has let go what only a store that is away may have", async () => {
@@ -203,5 +255,9 @@ describe("a log that is read from a store, as far as it has it", () => {
     expect(await at({ timestampMs: 1003 })).toBeLessThanOrEqual(4);
     // Between them there is nothing.
     expect([5, 6]).toContain(await at({ timestampMs: 1005 }));
+    const removed = { ...world, removedBefore: 3 };
+    const shorter = storeLogReader(kafkaOf(removed), storeOf(removed), new StoreEnds(storeOf(removed), names, []));
+    await shorter.topics(names.recordsPrefix);
+    expect((await shorter.offsetsAt("earliest", [{ topic, partition: 0 }]))[0]?.offset).toBe(4);
   });
 });

@@ -5,6 +5,7 @@ import type { TlsFiles } from "@apispool/common/tls-files.js";
 import { type ForeignTopic, foreignTopicsFromEnv } from "@apispool/kafka-log/foreign-topics.js";
 import { type KafkaSettings, kafkaSettingsFromEnv } from "@apispool/kafka-log/settings.js";
 import { DEFAULT_FOLDER, type Database, databaseFromEnv } from "@apispool/record-store/database.js";
+import { type TtlRule, ttlFromEnv } from "./ttl.js";
 
 /** Everything that the store is told; durations in milliseconds, sizes in bytes. */
 export interface StoreConfig {
@@ -16,6 +17,8 @@ export interface StoreConfig {
   readonly database: Database;
   /** What is followed beside Apispool's own topics. */
   readonly topics: readonly ForeignTopic[];
+  /** How long records are kept; where nothing is said of a source, for ever. */
+  readonly ttl?: readonly TtlRule[];
   /** The most that one request to Kafka brings; about three times as much is in memory. */
   readonly fetchBytes: number;
   /** About the most that one message of a query's answer holds; a larger record comes alone. */
@@ -40,6 +43,7 @@ export function storeConfigFromEnv(env: EnvReader): StoreConfig {
     kafka,
     database: databaseFromEnv(env) ?? { kind: "sqlite", folder: DEFAULT_FOLDER },
     topics: foreignTopicsFromEnv(env, kafka.topicPrefix),
+    ttl: ttlFromEnv(env),
     fetchBytes: env.integer("STORE_FETCH_BYTES", { fallback: 2 * 1024 * 1024, min: 1024, max: 64 * 1024 * 1024 }),
     batchBytes: env.integer("BATCH_BYTES", { fallback: 256 * 1024, min: 1024, max: 3 * 1024 * 1024 }),
     queryScan: env.integer("STORE_QUERY_SCAN", { fallback: 1_000_000, min: 1, max: 1_000_000_000 }),

@@ -5,7 +5,7 @@ import type { Logger } from "@apispool/common/logger.js";
 import type { Catalogue, SourcePartition } from "@apispool/kafka-log/catalogue.js";
 import type { FetchedPartition, LogReader } from "@apispool/kafka-log/log-reader.js";
 import { RecordFields } from "@apispool/record-codec/record-fields.js";
-import type { Projection, StoreGap, StorePosition, StoreRow } from "@apispool/record-store/store.js";
+import type { Projection, StoreGap, StorePosition, StoreRemoval, StoreRow } from "@apispool/record-store/store.js";
 import { rowOf } from "./row.js";
 
 /** How often it is looked whether there are other topics, partitions or leaders. */
@@ -50,6 +50,8 @@ export interface FollowerOptions {
   readonly projection: Projection;
   readonly logger: Logger;
   readonly fetchBytes: number;
+  /** What is so old already, in milliseconds, is not read in the first place; undefined: everything is. */
+  readonly skipMs: (partition: SourcePartition) => number | undefined;
   readonly onWritten: (rows: readonly StoreRow[]) => void;
 }
 
@@ -197,7 +199,12 @@ export class Follower {
         ? []
         : [{ source, topicId, partition: number, fromOffset: 0, toOffset, reason: "expired", detail }];
     });
-    if (lost.length > 0) await projection.write([], [], lost);
+    const skipped = await this.#tooOld(fresh, first, signal);
+    // With the positions, so that what was skipped is skipped once.
+    const passed = skipped.map(({ topicId, source, partition, beforeOffset: nextOffset }) => {
+      return { source, topicId, partition, nextOffset };
+    });
+    if (lost.length > 0 || skipped.length > 0) await projection.write([], passed, lost, skipped);
     const before = new Map(this.#progress.map((one) => [placeOf(one) + one.topicId, one]));
     return partitions.map((partition) => {
       const nextOffset = stored.get(placeOf(partition))?.nextOffset ?? first.get(partition) ?? 0;
@@ -211,6 +218,31 @@ export class Follower {
         newestMs: earlier?.newestMs,
       };
     });
+  }
+
+  /** Moves each partition's beginning behind what would be removed at once because it is too old, and says what that is. */
+  async #tooOld(
+    fresh: readonly SourcePartition[],
+    first: Map<SourcePartition | undefined, number>,
+    signal: AbortSignal,
+  ): Promise<readonly (StoreRemoval & { readonly topicId: string })[]> {
+    const { log, skipMs } = this.#options;
+    const skipped: (StoreRemoval & { readonly topicId: string })[] = [];
+    for (const ms of new Set(fresh.flatMap((partition) => skipMs(partition) ?? []))) {
+      const partitions = fresh.filter((partition) => skipMs(partition) === ms);
+      const beforeMs = Date.now() - ms;
+      // Where no record is young enough the answer is the end, as it is by then: what comes in between must not be passed over.
+      const ends = await log.offsetsAt("latest", partitions, signal);
+      const places = await log.offsetsAt({ timestampMs: beforeMs }, partitions, signal);
+      for (const [i, partition] of partitions.entries()) {
+        const beforeOffset = Math.min(places[i]?.offset ?? 0, ends[i]?.offset ?? 0);
+        if (beforeOffset <= (first.get(partition) ?? 0)) continue;
+        first.set(partition, beforeOffset);
+        const { source, topicId, partition: number } = partition;
+        skipped.push({ source, topicId, partition: number, beforeOffset, beforeMs });
+      }
+    }
+    return skipped;
   }
 
   /** Reads the partitions of one broker. While one answer is written, the next one is fetched. */

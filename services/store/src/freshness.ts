@@ -2,10 +2,16 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { FreshnessSchema } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { isSayable } from "@apispool/record-codec/timestamp-range.js";
+import type { StoreRemoval } from "@apispool/record-store/store.js";
 import { type Progress, missingOf } from "./follower.js";
 
-/** How far some partitions are behind Kafka, together. */
-export function freshnessOf(progress: readonly Progress[], problem: string): MessageInitShape<typeof FreshnessSchema> {
+/** How far some partitions are behind Kafka, together, and since when the store has them. */
+export function freshnessOf(
+  progress: readonly Progress[],
+  problem: string,
+  removals: readonly StoreRemoval[],
+): MessageInitShape<typeof FreshnessSchema> {
+  const removedBeforeMs = removals.reduce((latest, { beforeMs }) => Math.max(latest, beforeMs), -Infinity);
   let behind = 0;
   let checkedMs: number | undefined;
   let completeUntilMs: number | undefined;
@@ -24,5 +30,6 @@ export function freshnessOf(progress: readonly Progress[], problem: string): Mes
       : {}),
     ...(checkedMs === undefined ? {} : { checkedAt: timestampFromMs(checkedMs) }),
     problem,
+    ...(isSayable(removedBeforeMs) ? { removedBefore: timestampFromMs(removedBeforeMs) } : {}),
   };
 }

@@ -9,6 +9,8 @@ import { Harness, quakes } from "./testing/harness.js";
 /** How often it is killed; APISPOOL_TEST_STORE_KILLS=100 is the long form. */
 const kills = Number(process.env["APISPOOL_TEST_STORE_KILLS"] ?? 3);
 const PER_KILL = 1500;
+/** In the long form there is a second source, whose records are all too old and are removed. */
+const agedPerKill = kills > 3 ? 2500 : 0;
 
 let harness: Harness;
 let child: ChildProcess | undefined;
@@ -30,6 +32,7 @@ function start(): ChildProcess {
       KAFKA_BROKERS: harness.brokers.join(","),
       TOPIC_PREFIX: harness.prefix,
       STORE_FETCH_BYTES: "8192",
+      STORE_TTL: "aged=1m",
       LOG_FORMAT: "json",
     },
     stdio: ["ignore", "pipe", "inherit"],
@@ -38,11 +41,11 @@ function start(): ChildProcess {
   return started;
 }
 
-/** How many records the store has now, as another process sees it; 0 where it has not been made yet. */
-async function recordsNow(): Promise<number> {
+/** How many records of a source the store has now, as another process sees it; 0 where it has not been made yet. */
+async function recordsNow(source = "quakes"): Promise<number> {
   const store = await harness.openStore();
   try {
-    return (await store.sizes()).reduce((sum, { records }) => sum + records, 0);
+    return (await store.sizes()).find((one) => one.source === source)?.records ?? 0;
   } catch {
     return 0;
   } finally {
@@ -50,17 +53,37 @@ async function recordsNow(): Promise<number> {
   }
 }
 
+/** All of them, whenever it was killed: what is counted is what is there, and what is said is where the topic ended. */
+async function agedAreGone(): Promise<void> {
+  const end = (await harness.topicRows("aged")).length + kills;
+  const store = await harness.openStore();
+  for (;;) {
+    const place = (await store.current.positions()).find(({ source }) => source === "aged");
+    if (place?.nextOffset === end && (await store.read("aged", 0, 0, 1)).rows.length === 0) break;
+    await sleep(50);
+  }
+  expect(await recordsNow("aged")).toBe(0);
+  const [removal] = await store.removals();
+  // Each transaction has a marker behind its records.
+  expect(removal).toMatchObject({ source: "aged", beforeOffset: end - 1 });
+  await store.close();
+}
+
 it(
   "has what Kafka has, record by record, however often it is killed",
   async () => {
     harness = await Harness.create();
     await harness.topic("quakes", 2);
+    if (agedPerKill > 0) await harness.topic("aged");
+    const old = Date.now() - 86_400_000;
     let seed = 7;
     const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
     for (let kill = 0; kill < kills; kill += 1) {
       const records = quakes(PER_KILL, kill * PER_KILL).map((one, i) => ({ ...one, partition: i % 2 }));
       await harness.write("quakes", records);
       if (kill % 2 === 1) await harness.write("quakes", quakes(50), { abort: true });
+      const aged = quakes(agedPerKill, kill * agedPerKill).map((one, i) => ({ ...one, ingestedMs: old + i }));
+      if (agedPerKill > 0) await harness.write("aged", aged);
       const before = await recordsNow();
       const process = start();
       // Somewhere in the middle of its work: some of it is there, and what is not depends on the moment.
@@ -78,6 +101,7 @@ it(
       expect(kept).toHaveLength((kills * PER_KILL) / 2);
       expect(kept).toEqual(await harness.topicRows("quakes", partition));
     }
+    if (agedPerKill > 0) await agedAreGone();
     last.kill("SIGTERM");
     expect(await once(last, "exit")).toEqual([0, null]);
   },

@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Projection, RecordStore } from "@apispool/record-store/store.js";
 
-export type StoreOperation = "write" | "forget" | "query" | "versions" | "count";
+export type StoreOperation = "write" | "forget" | "remove" | "query" | "versions" | "count";
 /** `unavailable`: the database could not be reached; `given_up`: whoever asked did not wait for it. */
 export type StoreOutcome = "ok" | "unavailable" | "error" | "given_up";
 export type ObserveStore = (operation: StoreOperation, outcome: StoreOutcome, seconds: number) => void;
@@ -25,6 +25,7 @@ export function meteredStore(store: RecordStore, observe: ObserveStore): RecordS
     positions: () => inner.positions(),
     write: (...input) => metered("write", inner.write(...input)),
     forget: (source) => metered("forget", inner.forget(source)),
+    removeBefore: (...input) => metered("remove", inner.removeBefore(...input)),
   });
   return {
     kind: store.kind,
@@ -42,6 +43,7 @@ export function meteredStore(store: RecordStore, observe: ObserveStore): RecordS
     query: (...input) => metered("query", store.query(...input), input[4]),
     versions: (...input) => metered("versions", store.versions(...input), input[4]),
     count: (...input) => metered("count", store.count(...input), input[4]),
+    removals: (signal) => store.removals(signal),
     sizes: (signal) => store.sizes(signal),
     read: (...input) => store.read(...input),
     close: () => store.close(),

@@ -5,7 +5,7 @@ import type { Logger } from "@apispool/common/logger.js";
 import type { Catalogue } from "@apispool/kafka-log/catalogue.js";
 import type { LogReader } from "@apispool/kafka-log/log-reader.js";
 import type { Projection, RecordStore, StoreRow } from "@apispool/record-store/store.js";
-import { Follower, type Progress } from "./follower.js";
+import { Follower, type FollowerOptions, type Progress } from "./follower.js";
 
 const PAUSE_MS = 500;
 
@@ -16,6 +16,8 @@ export interface ProjectorOptions {
   readonly createLog: () => LogReader;
   readonly logger: Logger;
   readonly fetchBytes: number;
+  /** What is so old already is not read in the first place. */
+  readonly skipMs: FollowerOptions["skipMs"];
   readonly onWritten: (rows: readonly StoreRow[]) => void;
   readonly onRebuilt: (outcome: "complete" | "failed") => void;
 }

@@ -1,21 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code } from "@connectrpc/connect";
-import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, durationFromMs, timestampDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   GetResponseSchema,
   QueryResponseSchema,
   type RecordStore as RecordStoreService,
 } from "@apispool/contracts/apispool/v1/record_store_pb.js";
+import { isSayable } from "@apispool/record-codec/timestamp-range.js";
 import { type FieldProblem, invalidArgument, rpcError } from "@apispool/common/errors.js";
 import type { Implementation } from "@apispool/common/grpc-server.js";
 import type { Catalogue } from "@apispool/kafka-log/catalogue.js";
-import type { CountRow, RecordStore } from "@apispool/record-store/store.js";
+import type { CountRow, RecordStore, StoreRemoval } from "@apispool/record-store/store.js";
 import { Budget } from "./budget.js";
 import { encodeCursor } from "./cursor.js";
 import { freshnessOf } from "./freshness.js";
 import type { Projector, RebuildStanding } from "./projector.js";
 import { countSpec, querySpec } from "./query-request.js";
 import { withRecords } from "./record-message.js";
+import type { TtlOf } from "./ttl.js";
 
 const MOST_VERSIONS = 1000;
 /** The most that one GetResponse holds, in bytes. */
@@ -29,6 +31,7 @@ const PROGRESS_MS = 500;
 export interface RecordStoreOptions {
   readonly store: RecordStore;
   readonly projector: Projector;
+  readonly ttlOf: TtlOf;
   readonly catalogue: Catalogue;
   readonly batchBytes: number;
   readonly queryScan: number;
@@ -39,7 +42,7 @@ export interface RecordStoreOptions {
 
 /** The RecordStore service. */
 export function recordStore(options: RecordStoreOptions): Implementation<(typeof RecordStoreService)["method"]> {
-  const { store, projector, catalogue, batchBytes, queryScan, queryTimeMs, queries, onStopped } = options;
+  const { store, projector, ttlOf, catalogue, batchBytes, queryScan, queryTimeMs, queries, onStopped } = options;
   let underWay = 0;
 
   /** Each keeps a page or so in memory. */
@@ -56,11 +59,14 @@ export function recordStore(options: RecordStoreOptions): Implementation<(typeof
     return () => (underWay -= 1);
   }
 
-  const freshness = (sources: readonly string[]) =>
-    freshnessOf(
-      projector.progress.filter(({ source }) => sources.length === 0 || sources.includes(source)),
-      projector.problem,
-    );
+  const told = (sources: readonly string[], removals: readonly StoreRemoval[]) => {
+    const isMeant = ({ source }: { readonly source: string }): boolean =>
+      sources.length === 0 || sources.includes(source);
+    return freshnessOf(projector.progress.filter(isMeant), projector.problem, removals.filter(isMeant));
+  };
+  /** Asked for when the records have been looked at, so that what went meanwhile is said, too. */
+  const freshness = async (sources: readonly string[], signal: AbortSignal) =>
+    told(sources, await store.removals(signal));
 
   /** What the store has of a source may be there for longer than the source. */
   async function checkSources(sources: readonly string[], signal: AbortSignal): Promise<void> {
@@ -102,7 +108,7 @@ export function recordStore(options: RecordStoreOptions): Implementation<(typeof
               ? {
                   nextCursor,
                   ...(stopped === undefined ? {} : { stopped: budget.stopped(stopped, "or go on with next_cursor") }),
-                  freshness: freshness(filter.sources),
+                  freshness: await freshness(filter.sources, signal),
                 }
               : { nextCursor };
             // What is in its wire form already is sent as it is.
@@ -128,15 +134,23 @@ export function recordStore(options: RecordStoreOptions): Implementation<(typeof
         await checkSources([source], signal);
         const { rows, more } = await store.versions(source, id, request.limit || MOST_VERSIONS, VERSIONS_BYTES, signal);
         if (rows.length === 0) {
-          const behind = freshness([source]).behind ?? 0n;
+          const { behind = 0n, removedBefore } = await freshness([source], signal);
+          const why = [
+            ...(behind > 0n ? [`it is ${behind} offsets behind Kafka`] : []),
+            ...(removedBefore === undefined
+              ? []
+              : [
+                  `records that were written before ${timestampDate(removedBefore as Timestamp).toISOString()} were removed`,
+                ]),
+          ];
           throw rpcError(
             Code.NotFound,
             "UNKNOWN_RECORD",
-            `the store has no record "${id}" of the source "${source}"${behind > 0n ? `; it is ${behind} offsets behind Kafka` : ""}`,
+            [`the store has no record "${id}" of the source "${source}"`, ...why].join("; "),
             { metadata: { source, id } },
           );
         }
-        return withRecords(GetResponseSchema, rows, { more, freshness: freshness([source]) }) as never;
+        return withRecords(GetResponseSchema, rows, { more, freshness: await freshness([source], signal) }) as never;
       } finally {
         end();
       }
@@ -184,7 +198,7 @@ export function recordStore(options: RecordStoreOptions): Implementation<(typeof
                 count: BigInt(count),
               })),
           ...(stopped === undefined ? {} : { stopped: budget.stopped(stopped, "the counts are of what it came to") }),
-          freshness: freshness(filter.sources),
+          freshness: await freshness(filter.sources, signal),
         };
       } finally {
         end();
@@ -195,16 +209,25 @@ export function recordStore(options: RecordStoreOptions): Implementation<(typeof
       const followed = new Set(projector.progress.map(({ source }) => source));
       const names = [...new Set([...sizes.keys(), ...followed])].toSorted();
       const { rebuild } = projector;
+      const removals = await store.removals(signal);
       return {
         kind: store.kind,
-        freshness: freshness([]),
+        freshness: told([], removals),
         sources: names.map((source) => ({
           source,
           records: BigInt(sizes.get(source) ?? 0),
           freshness:
             followed.has(source) || followed.size === 0
-              ? freshness([source])
+              ? told([source], removals)
               : { problem: "its topic is not in Kafka any more; a rebuild leaves it out" },
+          ...keptFor(ttlOf(source)),
+          removed: removals
+            .filter((removal) => removal.source === source)
+            .map(({ partition, beforeOffset, beforeMs }) => ({
+              partition,
+              beforeOffset: BigInt(beforeOffset),
+              ...(isSayable(beforeMs) ? { before: timestampFromMs(beforeMs) } : {}),
+            })),
         })),
         ...(rebuild === undefined ? {} : { rebuild: progressOf(rebuild) }),
       };
@@ -226,6 +249,10 @@ export function recordStore(options: RecordStoreOptions): Implementation<(typeof
       yield { progress: progressOf({ done, total: done, elapsedMs }), complete: true };
     },
   };
+}
+
+function keptFor(ttlMs: number | undefined) {
+  return ttlMs === undefined ? {} : { ttl: durationFromMs(ttlMs) };
 }
 
 function progressOf({ done, total, elapsedMs }: RebuildStanding) {

@@ -14,6 +14,7 @@ export interface StoreMetrics {
   readonly kafka: ObserveKafka;
   readonly database: ObserveStore;
   readonly rows: Counter<"source">;
+  readonly removed: Counter<"source">;
   readonly rebuilds: Counter<"outcome">;
   readonly stopped: Counter<"reason">;
 }
@@ -26,7 +27,7 @@ export function storeMetrics(
   const sources = new BoundedLabel(MOST_SOURCES);
   const duration = metrics.histogram({
     name: "apispool_store_request_duration_seconds",
-    help: "What the store's database was asked for, by operation (write, forget, query, versions, count) and outcome (ok, unavailable, error, given_up). A query or count takes several of them.",
+    help: "What the store's database was asked for, by operation (write, forget, remove, query, versions, count) and outcome (ok, unavailable, error, given_up). A query or count takes several of them.",
     labels: ["operation", "outcome"],
     buckets: latencyBuckets,
   });
@@ -53,6 +54,11 @@ export function storeMetrics(
     rows: metrics.counter({
       name: "apispool_store_records_written_total",
       help: "Records written to the store, by source; those of a rebuild and those that were there already among them.",
+      labels: ["source"],
+    }),
+    removed: metrics.counter({
+      name: "apispool_store_records_removed_total",
+      help: "Records removed from the store because they were too old (STORE_TTL), by source.",
       labels: ["source"],
     }),
     rebuilds: metrics.counter({

@@ -2,7 +2,7 @@ import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { timestampFromDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   CountBucket,
   CountTime,
@@ -169,6 +169,58 @@ describe("the store, on a real Kafka", () => {
     await harness.write("quakes", quakes(10, 3000));
     await harness.complete("quakes", 3010);
     expect(await harness.storeRows("quakes")).toEqual(await harness.topicRows("quakes"));
+  });
+
+  it("removes what is older than STORE_TTL says, tells that it did, and reads none of it when it is built anew", async () => {
+    harness = await Harness.create();
+    const day = 86_400_000;
+    const old = Date.now() - 40 * day;
+    const aged = (count: number) => quakes(count).map((one, i) => ({ ...one, ingestedMs: old + i }));
+    await harness.topic("quakes");
+    await harness.topic("tides");
+    await harness.write("quakes", aged(2500));
+    await harness.write("quakes", quakes(20, 2490));
+    await harness.write("tides", aged(10));
+    await harness.start();
+    await harness.complete("quakes", 2520);
+    expect((await harness.query({ limit: 1n })).last?.freshness?.removedBefore).toBeUndefined();
+    await harness.stopServer();
+
+    const ttl = [{ source: "quakes", isPrefix: false, ttlMs: 30 * day }];
+    const client = await harness.start({ ttl });
+    const { sources } = await harness.complete("quakes", 20);
+    const before = timestampFromMs(old + 2500);
+    expect(sources).toMatchObject([
+      {
+        source: "quakes",
+        ttl: { seconds: BigInt(30 * 86_400) },
+        removed: [{ partition: 0, beforeOffset: 2500n, before }],
+        freshness: { removedBefore: before, behind: 0n },
+      },
+      { source: "tides", records: 10n, removed: [] },
+    ]);
+    expect(sources[1]?.freshness?.removedBefore).toBeUndefined();
+    expect((await harness.query({})).last?.freshness?.removedBefore).toEqual(before);
+    expect((await client.count({ filter: { sources: ["tides"] } })).freshness?.removedBefore).toBeUndefined();
+    const one = await client.get({ source: "quakes", id: "q2495" });
+    expect([one.versions.length, one.freshness?.removedBefore]).toEqual([1, before]);
+    const error = await errorOf(client.get({ source: "quakes", id: "q7" }));
+    expect([reasonOf(error), error.rawMessage]).toEqual([
+      "UNKNOWN_RECORD",
+      expect.stringMatching(/; records that were written before \d{4}-.*Z were removed$/),
+    ]);
+
+    // It goes on as with any other, and what was removed does not come back.
+    await harness.write("quakes", quakes(5, 3000));
+    await harness.complete("quakes", 25);
+    let read = 0n;
+    for await (const { progress } of client.rebuildStore({})) read = progress?.done ?? read;
+    expect(read).toBeLessThan(100n);
+    const rebuilt = await harness.complete("quakes", 25);
+    expect(rebuilt.sources[0]?.removed).toMatchObject([{ partition: 0 }]);
+    // Between them lies the end of a transaction.
+    expect(rebuilt.sources[0]?.removed[0]?.beforeOffset).toBeGreaterThanOrEqual(2500n);
+    expect(await harness.storeRows("quakes")).toEqual((await harness.topicRows("quakes")).slice(2500));
   });
 
   it("answers UNAVAILABLE while its folder is away, and catches up by itself", async () => {

@@ -19,8 +19,10 @@ import type { StoreConfig } from "./config.js";
 import { meteredStore } from "./metered-store.js";
 import { createStore } from "@apispool/record-store/database.js";
 import { Projector } from "./projector.js";
+import { Retention } from "./retention.js";
 import { recordStore } from "./service.js";
 import { type StoreMetrics, storeMetrics } from "./store-metrics.js";
+import { lookMsFor, ttlOf } from "./ttl.js";
 
 const HEALTH_CHECK_MS = 2000;
 const BOOT_CHECK_MS = 200;
@@ -41,15 +43,26 @@ export async function startStore(
   const metered = (): LogReader => meteredLogReader(createLog(settings), counts.kafka);
   const store = meteredStore(await create(config.database), counts.database);
   const log = metered();
-  const catalogue = new Catalogue(log, namesFor(settings.topicPrefix), config.topics, logger);
+  const names = namesFor(settings.topicPrefix);
+  const catalogue = new Catalogue(log, names, config.topics, logger);
+  const keptFor = ttlOf(config.ttl ?? []);
   const projector = new Projector({
     store,
     catalogue,
     createLog: metered,
     logger,
     fetchBytes: config.fetchBytes,
+    // Records of others may have no time, and those are kept: they are looked at one by one, when they are in the store.
+    skipMs: ({ topic, source }) => (names.sourceOf(topic) === undefined ? undefined : keptFor(source)),
     onWritten: (rows) => countRows(rows, counts),
     onRebuilt: (outcome) => counts.rebuilds.inc({ outcome }),
+  });
+  const retention = new Retention({
+    store,
+    ttlOf: keptFor,
+    lookMs: lookMsFor(config.ttl ?? []),
+    logger,
+    onRemoved: (source, records) => counts.removed.inc({ source: counts.sources.of(source) }, records),
   });
   const health = new HealthState([RecordStoreService.typeName]);
   const stopping = new AbortController();
@@ -59,6 +72,7 @@ export async function startStore(
   const service = recordStore({
     store,
     projector,
+    ttlOf: keptFor,
     catalogue,
     batchBytes,
     queryScan,
@@ -76,6 +90,7 @@ export async function startStore(
     register: (grpcServer, options) => addService(grpcServer, RecordStoreService, service, options),
   });
   projector.start();
+  retention.start();
   const life = live();
 
   async function live(): Promise<void> {
@@ -95,7 +110,7 @@ export async function startStore(
     async stop() {
       stopping.abort();
       health.setServing(false, "it is stopping");
-      await Promise.all([server.stop(), projector.stop()]);
+      await Promise.all([server.stop(), projector.stop(), retention.stop()]);
       await life;
       await Promise.all([log.close(), telemetry.stop()]);
       await store.close();

@@ -71,6 +71,8 @@ export type Happening =
   /** Every fault is healed and every source started: all has to be well again in time. */
   | { readonly kind: "calm" }
   | { readonly kind: "recovered" }
+  /** Kafka itself had lost its way with these groups, and has been started again. */
+  | { readonly kind: "stuck"; readonly groups: readonly string[] }
   | { readonly kind: "storm" }
   /** The upstream says nothing more, and everything has come to rest. */
   | { readonly kind: "settled" }

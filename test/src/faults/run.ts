@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { testLogs } from "../harness/paths.js";
 import { Checker } from "./checker.js";
+import { StuckCoordinators } from "./brokers/stuck-coordinator.js";
 import type { Fault } from "./fault.js";
 import { History } from "./history.js";
 import { Nemesis, type Weather } from "./nemesis.js";
@@ -94,12 +95,25 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
       seed,
       history,
     );
+    const kafka =
+      surroundings === undefined
+        ? undefined
+        : new StuckCoordinators(history, surroundings.brokers, async (until) =>
+            witness.unanswered(
+              workload.readers.map(({ name }) => name),
+              until,
+            ),
+          );
     /** Waits until all is well; what is not in time is a finding. */
     const calm = async (lastMs: number): Promise<void> => {
       if (!(await workload.calm())) history.add({ kind: "note", text: "not every source could be started" });
       history.add({ kind: "calm" });
-      const end = performance.now() + CALM_LIMIT_MS;
-      while (checker.progress.missing.length > 0 && performance.now() < end && !signal.aborted) await sleep(50);
+      kafka?.begin();
+      let end = performance.now() + CALM_LIMIT_MS;
+      while (checker.progress.missing.length > 0 && performance.now() < end && !signal.aborted) {
+        await sleep(50);
+        if ((await kafka?.mend(signal)) === true) end = performance.now() + CALM_LIMIT_MS;
+      }
       if (checker.progress.missing.length > 0) return;
       history.add({ kind: "recovered" });
       await sleep(lastMs, undefined, { signal }).catch(() => undefined);

@@ -42,6 +42,12 @@ export function summaryOf({ seed, tookMs, checker, faults }: Summarised): string
     ...promises.map(
       ([name, broken]) => `| ${name} | ${findings.filter((finding) => broken.includes(finding.broken)).length} |`,
     ),
+    ...(progress.stuck === 0
+      ? []
+      : [
+          "",
+          `Kafka itself got stuck ${progress.stuck === 1 ? "once" : `${progress.stuck} times`}: its coordinator did not tell some groups' offsets for half a minute, also where nothing lay between, until the broker was started again.`,
+        ]),
     "",
     "How long after a fault was healed every source that is started had been polled, and every reader had got an answer, in seconds (p50, p99, longest):",
     "",

@@ -9,12 +9,15 @@ import { readVersion } from "./versions.js";
 
 const FETCH = { maxBytes: 4 * 1024 * 1024, maxBytesPerPartition: 1024 * 1024, maxWaitMs: 0 };
 const LOOK_MS = 100;
+/** How long Kafka may take to tell a group's offsets, in milliseconds. */
+const ANSWER_MS = 5000;
 
 /** Reads the log beside it all, as a reader of committed records does, and writes down what is there. */
 export class Witness implements AsyncDisposable {
   readonly #log: LogReader;
   readonly #history: History;
   readonly #upstreams: Upstreams;
+  readonly #readerGroup: (reader: string) => string;
   readonly #topics: ReadonlyMap<string, string>;
   readonly #offsets: Map<string, number>;
   readonly #stop = new AbortController();
@@ -29,7 +32,8 @@ export class Witness implements AsyncDisposable {
     });
     this.#history = history;
     this.#upstreams = upstreams;
-    const { records } = namesFor(prefix);
+    const { records, readerGroup } = namesFor(prefix);
+    this.#readerGroup = readerGroup;
     this.#topics = new Map(upstreams.names.map((source) => [records(source), source]));
     this.#offsets = new Map([...this.#topics.keys()].map((topic) => [topic, 0]));
     this.#following = this.#follow();
@@ -39,6 +43,20 @@ export class Witness implements AsyncDisposable {
   offset(source: string): number {
     const [topic = ""] = [...this.#topics].find(([, name]) => name === source) ?? [];
     return this.#offsets.get(topic) ?? 0;
+  }
+
+  /** Of which readers' groups Kafka does not tell the offsets just now. */
+  async unanswered(readers: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+    const partitions = [...this.#topics.keys()].map((topic) => ({ topic, partition: 0 }));
+    const asked = readers.map(async (reader) => {
+      const group = this.#readerGroup(reader);
+      const answer = this.#log.committed(group, partitions, AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]));
+      return await answer.then(
+        () => [],
+        () => [group],
+      );
+    });
+    return (await Promise.all(asked)).flat();
   }
 
   async #follow(): Promise<void> {

@@ -257,6 +257,14 @@ describe("the checker, of going on", () => {
     expect(findings(...begin, calm, poll(), ...behind, 130_000, ...rest, settled)).toEqual(["hang"]);
   });
 
+  it("begins to wait anew when Kafka itself was stuck and has been started again, and no longer than that", () => {
+    const stuck: Happening = { kind: "stuck", groups: ["g"] };
+    const [behind, rest] = [fetched("auto", [1, 2]), fetched("auto", [3, 4])];
+    const late = [...begin, calm, poll(), ...behind, 110_000, stuck, 110_000];
+    expect(findings(...late, ...rest, 130_000, note, settled)).toEqual([]);
+    expect(findings(...late, 20_000, ...rest, settled)).toEqual(["hang"]);
+  });
+
   it("measures how long it takes after a fault", () => {
     const checker = new Checker();
     let t = 0;

@@ -68,6 +68,15 @@ describe("apispool records", () => {
     expect(err).toBe("the store is 7 offsets behind Kafka, whole up to 1 h ago (no room)\n");
   });
 
+  it("says what is missing because it was too old, where the answer comes to it", async () => {
+    harness.store.freshness = { removedBefore: timestampFromMs(Date.UTC(2026, 10, 1)) };
+    const gone = /^what was written before 2026-11-01T00:00:00\.000Z \(\d+ d ago\) was removed from the store$/m;
+    for (const args of [["--all"], ["get", "quakes", "a"], ["count"]]) {
+      expect((await around.run("records", ...args)).err).toMatch(gone);
+    }
+    expect((await around.run("records", "-n", "1")).err).not.toMatch(gone);
+  });
+
   it.each([
     ["--where ?", 2, /filter\.where|where/],
     ["nope", 2, /no source "nope"/],
@@ -110,6 +119,23 @@ describe("apispool store", () => {
       "mongodb: the store is 2 offsets behind Kafka\na rebuild is under way: 25 %  1 of 4 offsets, 0 s\n",
     );
     expect(JSON.parse((await around.run("store", "status", "--json")).out)).toMatchObject({ rebuild: { done: 1 } });
+    const before = timestampFromMs(Date.UTC(2026, 10, 1));
+    harness.store.status = {
+      kind: "sqlite",
+      freshness: { removedBefore: before },
+      sources: [
+        { source: "quakes", records: 3n, ttl: { seconds: 2_592_000n }, removed: [{ beforeOffset: 7n, before }] },
+        { source: "tides", records: 1n },
+      ],
+    };
+    const { out } = await around.run("store");
+    expect(out).toMatch(/^sqlite: is up to date\nwhat was written before 2026-11-01T00:00:00\.000Z .* was removed/);
+    expect(out.split("\n").slice(2)).toEqual([
+      "SOURCE  RECORDS  BEHIND  KEPT",
+      "quakes        3       0  30d, from 2026-11-01T00:00:00.000Z on",
+      "tides         1       0  for ever",
+      "",
+    ]);
   });
 
   it("rebuild: asks first; tells how far it is, in lines", async () => {

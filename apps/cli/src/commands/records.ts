@@ -20,7 +20,7 @@ import { printable } from "../printable.js";
 import { Progress } from "../progress.js";
 import { checkRange, filterOptions, recordFilter } from "../record-filter.js";
 import { dataLine, jsonLine, readableLine } from "../record-lines.js";
-import { bucketText, staleness, stoppedText } from "../store-text.js";
+import { bucketText, removedNote, staleness, stoppedText } from "../store-text.js";
 import { OutputClosed, type Surroundings } from "../surroundings.js";
 import { table } from "../table.js";
 
@@ -124,7 +124,11 @@ async function* pagesOf(
 function tellRest({ err, now }: Surroundings, { nextCursor, stopped, freshness }: QueryResponse): void {
   const stale = staleness(freshness, now());
   if (stale !== "") err(stale);
-  if (nextCursor === "" || stopped === undefined) return;
+  if (nextCursor === "" || stopped === undefined) {
+    const gone = removedNote(freshness, now());
+    if (gone !== "") err(gone);
+    return;
+  }
   if (stopped.reason !== StoppedReason.LIMIT) err(`not all: ${stoppedText(stopped)}`);
   err(`--cursor ${nextCursor}`);
 }
@@ -154,6 +158,8 @@ function getCommand({ around, paint }: Context) {
         for (const version of versions) around.out(line(version));
         const stale = staleness(freshness, around.now());
         if (stale !== "") around.err(stale);
+        const gone = more ? "" : removedNote(freshness, around.now());
+        if (gone !== "") around.err(gone);
         if (more) around.err("there are older versions; --limit says how many are shown");
       }),
     );
@@ -218,6 +224,8 @@ function countCommand({ around, paint }: Context) {
         }
         const stale = staleness(freshness, around.now());
         if (stale !== "") around.err(stale);
+        const gone = removedNote(freshness, around.now());
+        if (gone !== "") around.err(gone);
         if (stopped !== undefined) around.err(`not all are counted: ${stoppedText(stopped)}`);
       });
     });

@@ -1,13 +1,12 @@
 import { Command } from "@commander-js/extra-typings";
-import { countJson } from "@apispool/gateway/data-text.js";
-import { freshnessJson, progressJson } from "@apispool/gateway/records-text.js";
+import { freshnessJson, progressJson, storedJson } from "@apispool/gateway/records-text.js";
 import type { RebuildProgress } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import type { Context } from "../context.js";
 import { Failure } from "../failure.js";
 import { withGateway } from "../gateway.js";
 import { jsonOption, keyFileOption, urlOption } from "../options.js";
 import { printable } from "../printable.js";
-import { progressBar, progressText, staleness } from "../store-text.js";
+import { keptText, progressBar, progressText, removedNote, staleness } from "../store-text.js";
 import { table } from "../table.js";
 
 const clearLine = "\r\u001B[K";
@@ -31,25 +30,25 @@ function statusCommand({ around, paint }: Context) {
       withGateway({ url, keyFile }, around, async ({ store, signal }) => {
         const { kind, freshness, sources, rebuild } = await store.getStoreStatus({}, { signal });
         if (json === true) {
-          const told = sources.map(({ source, records, freshness: of }) => ({
-            source,
-            records: countJson(records),
-            freshness: freshnessJson(of),
-          }));
+          const told = sources.map(storedJson);
           const under = rebuild === undefined ? null : progressJson(rebuild);
           around.out(JSON.stringify({ kind, freshness: freshnessJson(freshness), sources: told, rebuild: under }));
           return;
         }
         const say = paint();
         const stale = staleness(freshness, around.now());
-        around.out(`${kind}: ${stale === "" ? "holds all that Kafka has" : stale}`);
+        const gone = removedNote(freshness, around.now());
+        around.out(`${kind}: ${stale !== "" ? stale : gone === "" ? "holds all that Kafka has" : "is up to date"}`);
+        if (gone !== "") around.out(gone);
         if (rebuild !== undefined) around.out(`a rebuild is under way: ${progressText(rebuild)}`);
         if (sources.length === 0) return;
-        const head = ["SOURCE", "RECORDS", "BEHIND"].map((name) => say("dim", name));
-        const rows = sources.map(({ source, records, freshness: of }) => [
-          say("bold", printable(source)),
-          String(records),
-          String(of?.behind ?? 0n),
+        const hasLimit = sources.some(({ ttl, removed }) => ttl !== undefined || removed.length > 0);
+        const head = ["SOURCE", "RECORDS", "BEHIND", ...(hasLimit ? ["KEPT"] : [])].map((name) => say("dim", name));
+        const rows = sources.map((source) => [
+          say("bold", printable(source.source)),
+          String(source.records),
+          String(source.freshness?.behind ?? 0n),
+          ...(hasLimit ? [keptText(source)] : []),
         ]);
         for (const line of table([head, ...rows], [1, 2])) around.out(line);
       }),

@@ -106,14 +106,23 @@ function Fresh() {
   const { kind = "", sources = [], freshness } = status.value ?? {};
   if (freshness === undefined) return null;
   const records = sources.reduce((sum, source) => sum + source.records, 0n);
-  const { behind, completeUntil, problem } = freshness;
+  const { behind, completeUntil, problem, removedBefore } = freshness;
+  const removed = msOf(removedBefore);
   const held = `${counted(records, "record")} in ${kind}`;
-  if (behind === 0n && problem === "") return <p class="hint">{held}, all that Kafka has</p>;
+  const gone = removed === undefined ? "" : `; what was written before ${moment(removed, now.value)} was removed`;
+  if (behind === 0n && problem === "") {
+    return (
+      <p class="hint">
+        {held}, {gone === "" ? "all that Kafka has" : `up to date${gone}`}
+      </p>
+    );
+  }
   const since = msOf(completeUntil);
   return (
     <p class="hint">
       {held}, {count(behind)} offsets behind Kafka
       {since !== undefined && `, whole up to ${ago(since, now.value)}`}
+      {gone}
       {problem !== "" && `. ${sentence(problem)}`}
     </p>
   );

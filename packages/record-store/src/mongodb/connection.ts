@@ -14,6 +14,11 @@ export interface MongoSettings {
 /** MongoDB's codes for a step that took longer than maxTimeMS. */
 const TOOK_TOO_LONG = 50;
 
+/** The driver (7.9.0) hands on as it is what a write to a connection fails with that the server has just ended: EPIPE, from node:net. */
+function isOfSocket(error: unknown): error is Error {
+  return error instanceof Error && /^(E[A-Z]+|ERR_STREAM_\w+)$/.test(String((error as NodeJS.ErrnoException).code));
+}
+
 /** One client, and the way from its errors to ours. It connects by itself, and again whenever the connection is lost. */
 export class Connection {
   readonly db: Db;
@@ -48,7 +53,7 @@ export class Connection {
       return await work();
     } catch (error) {
       signal?.throwIfAborted();
-      if (!(error instanceof MongoError)) throw error;
+      if (!(error instanceof MongoError) && !isOfSocket(error)) throw error;
       const why =
         error instanceof MongoServerError && error.code === TOOK_TOO_LONG
           ? `it took longer than ${this.maxTimeMS} ms; a narrower range of times or fewer sources make it quicker`

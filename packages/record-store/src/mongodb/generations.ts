@@ -29,14 +29,23 @@ export interface GapDocument {
   readonly detail: string;
 }
 
+export interface RemovalDocument {
+  readonly _id: string;
+  readonly source: string;
+  readonly partition: number;
+  readonly beforeOffset: number;
+  readonly beforeMs: number;
+}
+
 export interface Generation {
   readonly number: number;
   readonly records: Collection<RecordDocument>;
   readonly positions: Collection<PositionDocument>;
   readonly gaps: Collection<GapDocument>;
+  readonly removals: Collection<RemovalDocument>;
 }
 
-const kinds = ["records", "positions", "gaps"] as const;
+const kinds = ["records", "positions", "gaps", "removals"] as const;
 const GRACE_MS = 60_000;
 const NAMESPACE_NOT_FOUND = 26;
 
@@ -59,8 +68,8 @@ export class Generations {
   }
 
   at(number: number): Generation {
-    const [records, positions, gaps] = kinds.map((kind) => this.#db.collection(`${kind}_${number}`));
-    return { number, records, positions, gaps } as unknown as Generation;
+    const [records, positions, gaps, removals] = kinds.map((kind) => this.#db.collection(`${kind}_${number}`));
+    return { number, records, positions, gaps, removals } as unknown as Generation;
   }
 
   /** Asked for every piece of work, so that another process's rebuild is noticed. */

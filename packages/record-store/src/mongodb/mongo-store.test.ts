@@ -64,7 +64,12 @@ if (program === undefined) {
         // Whoever follows the topic finds that this position is none of it, and forgets what is left.
         expect(await store.current.positions()).toMatchObject([{ source: "quakes", topicId: "" }]);
         await store.current.forget("quakes");
-        expect(await store.read("quakes", 0, 0, 1e6)).toEqual({ rows: [], gaps: [], until: undefined });
+        expect(await store.read("quakes", 0, 0, 1e6)).toEqual({
+          rows: [],
+          gaps: [],
+          until: undefined,
+          removedBefore: 0,
+        });
         // And who had begun to read before.
         await store.current.write(rows, [positionOf("quakes", 0, 9)], []);
         const find = (...input: Parameters<Generation["records"]["find"]>): unknown => ({

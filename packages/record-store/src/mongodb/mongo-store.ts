@@ -4,7 +4,7 @@ import type { Projection, RecordStore } from "../store.js";
 import { Connection, type MongoSettings } from "./connection.js";
 import { type Generation, Generations } from "./generations.js";
 import { type StepOptions, count, query, read, versions } from "./searcher.js";
-import { forget, write } from "./writer.js";
+import { forget, removeBefore, write } from "./writer.js";
 
 /** How often it is looked whether the collections of before a rebuild can go, in milliseconds. */
 const TIDY_MS = 30_000;
@@ -51,7 +51,12 @@ export function createMongoStore(settings: MongoSettings): RecordStore {
             .sort({ source: 1, partition: 1 })
             .toArray();
         }),
-      write: (rows, positions, gaps) => connection.run(async () => write(await target(false), rows, positions, gaps)),
+      write: (rows, positions, gaps, removals = []) =>
+        connection.run(async () => write(await target(false), rows, positions, gaps, removals)),
+      removeBefore: (source, beforeMs, limit) =>
+        connection.run(async () =>
+          removeBefore(await target(false), source, beforeMs, limit, { maxTimeMS: connection.maxTimeMS }),
+        ),
       forget: (source) => connection.run(async () => forget(await target(false), source)),
     };
   }
@@ -88,6 +93,15 @@ export function createMongoStore(settings: MongoSettings): RecordStore {
       step((from, options) => versions(from, source, id, limit, maxBytes, options), signal),
     count: (filter, key, after, scan, signal) =>
       step((from, options) => count(from, filter, key, after, scan, options), signal),
+    removals: (signal) =>
+      step(
+        async ({ removals }, options) =>
+          removals
+            .find({}, { ...options, projection: { _id: 0 } })
+            .sort({ source: 1, partition: 1 })
+            .toArray(),
+        signal,
+      ),
     sizes: (signal) =>
       step(async ({ records }, options) => {
         // FerretDB's distinct knows no maxTimeMS; it is answered from an index.

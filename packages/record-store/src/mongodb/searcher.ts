@@ -309,7 +309,7 @@ export async function versions(
 }
 
 export async function read(
-  { records, gaps, positions }: Generation,
+  { records, gaps, removals, positions }: Generation,
   source: string,
   partition: number,
   fromOffset: number,
@@ -341,11 +341,14 @@ export async function read(
     )
     .sort({ fromOffset: 1 })
     .toArray();
+  // After the rows: whatever went while they were read is in it.
+  const removal = await removals.findOne({ source, partition }, options);
   const after = before && (await position());
   const isKept = after?.topicId === before?.topicId && (after?.nextOffset ?? 0) >= (before?.nextOffset ?? 0);
   return {
     rows,
     gaps: found,
+    removedBefore: removal?.beforeOffset ?? 0,
     until:
       before !== null && isKept
         ? { topicId: before.topicId, offset: Math.min(last + 1, before.nextOffset) }

@@ -7,7 +7,8 @@ import {
   type OptionalUnlessRequiredId,
 } from "mongodb";
 import { rpcError } from "@apispool/common/errors.js";
-import type { StoreGap, StorePosition, StoreRow } from "../store.js";
+import { removalsOf, removedAtOnce } from "../removals-of.js";
+import type { StoreGap, StorePosition, StoreRemoval, StoreRow } from "../store.js";
 import type { Generation } from "./generations.js";
 import { type RecordDocument, toDocument } from "./record-document.js";
 
@@ -19,7 +20,7 @@ const MOST_RECORD_BYTES = 15 * 1024 * 1024;
 const IDS = 500;
 
 /**
- * Adds rows, then gaps, then moves the positions, each of which can be repeated: there is no transaction over all of them (FerretDB has none,
+ * Adds rows, then gaps and removals, then moves the positions, each of which can be repeated: there is no transaction over all of them (FerretDB has none,
  * nor has a server by itself), so a crash in between leaves rows that the next attempt finds there.
  */
 export async function write(
@@ -27,6 +28,7 @@ export async function write(
   rows: readonly StoreRow[],
   positions: readonly StorePosition[],
   gaps: readonly StoreGap[],
+  removals: readonly StoreRemoval[],
 ): Promise<void> {
   const fit = rows.filter(isFit);
   const topicIds = new Map(positions.map(({ source, topicId }) => [source, topicId]));
@@ -44,6 +46,7 @@ export async function write(
       ...gap,
     })),
   );
+  for (const removal of removals) await tell(to, removal);
   for (const position of positions) await move(to, position);
 }
 
@@ -174,12 +177,55 @@ async function move(
 }
 
 /**
+ * What is said of a partition's removals, which only ever grows. FerretDB's $max makes no document, and another process may do the same.
+ */
+async function tell(
+  { removals }: Generation,
+  { source, partition, beforeOffset, beforeMs }: StoreRemoval,
+): Promise<void> {
+  const _id = `${source}/${partition}`;
+  await insert(removals, [{ _id, source, partition, beforeOffset, beforeMs }]);
+  await removals.updateOne({ _id }, { $max: { beforeOffset, beforeMs } });
+}
+
+/** Says it, then removes: a crash in between leaves records that go with the next attempt. */
+export async function removeBefore(
+  to: Generation,
+  source: string,
+  beforeMs: number,
+  limit: number,
+  options: { readonly maxTimeMS: number },
+): Promise<number> {
+  const found = await to.records
+    .find({ source, ingested: { $gte: new Date(0), $lt: new Date(beforeMs) } }, options)
+    .project<Pick<RecordDocument, "_id" | "partition" | "offset" | "ingested" | "bytes">>({
+      partition: 1,
+      offset: 1,
+      ingested: 1,
+      bytes: 1,
+    })
+    .sort({ ingested: 1, partition: 1, offset: 1 })
+    .limit(limit)
+    .toArray();
+  const old = removedAtOnce(found);
+  const rows = old.map(({ partition, offset, ingested }) => ({ partition, offset, ingestedMs: ingested.getTime() }));
+  for (const removal of removalsOf(source, rows)) await tell(to, removal);
+  let removed = 0;
+  for (let at = 0; at < old.length; at += IDS) {
+    const _id = { $in: old.slice(at, at + IDS).map((one) => one._id) };
+    removed += (await to.records.deleteMany({ source, _id })).deletedCount;
+  }
+  return removed;
+}
+
+/**
  * The position goes last: what is left of the rows is forgotten by the next attempt. First of all it becomes one of no topic, so that
  * nobody who reads meanwhile takes what is left for all that there was.
  */
-export async function forget({ records, gaps, positions }: Generation, source: string): Promise<void> {
+export async function forget({ records, gaps, removals, positions }: Generation, source: string): Promise<void> {
   await positions.updateMany({ source }, { $set: { topicId: "" } });
   await records.deleteMany({ source });
   await gaps.deleteMany({ source });
+  await removals.deleteMany({ source });
   await positions.deleteMany({ source });
 }

@@ -14,6 +14,8 @@ export interface StoredPartition {
   readonly source: string;
   readonly topicId: string;
   readonly end: number;
+  /** What is missing before it was removed because it was too old, as far as is known: Kafka is to be asked first. */
+  readonly begin: number;
 }
 
 /** Knows which partitions the store has, and how far. One for all who read. */
@@ -23,6 +25,8 @@ export class StoreEnds {
   readonly #foreign: readonly ForeignTopic[];
   #topics = new Map<string, { readonly source: string; readonly topicId: string }>();
   #ends = new Map<string, { readonly topicId: string; readonly end: number }>();
+  /** As reading has found them, since the ends were asked for. */
+  readonly #begins = new Map<string, number>();
   #asking: Promise<void> | undefined;
   #askedAt = -Infinity;
   #restUntil = -Infinity;
@@ -53,7 +57,13 @@ export class StoreEnds {
     };
     if (!enough()) await this.#refresh();
     const there = this.#ends.get(key);
-    return there?.topicId === known.topicId ? { ...known, end: there.end } : undefined;
+    return there?.topicId === known.topicId
+      ? { ...known, end: there.end, begin: this.#begins.get(key) ?? 0 }
+      : undefined;
+  }
+
+  begins({ source }: StoredPartition, partition: number, offset: number): void {
+    this.#begins.set(`${source}/${partition}`, offset);
   }
 
   /** Whether the store has just failed to answer. */
@@ -76,6 +86,7 @@ export class StoreEnds {
   async #askNow(): Promise<void> {
     try {
       const positions = await this.#store.current.positions();
+      this.#begins.clear();
       this.#ends = new Map(
         positions.map(({ source, partition, topicId, nextOffset }) => [
           `${source}/${partition}`,

@@ -15,7 +15,8 @@ type At = Parameters<LogReader["offsetsAt"]>[0];
 
 /**
  * Reads what the store has from the store, and from Kafka what has not got there yet, so that nothing is later than from Kafka alone, and
- * what Kafka has let go is delivered all the same. Positions and topics are Kafka's. Where the store is away Kafka answers
+ * what Kafka has let go is delivered all the same. What the store has removed because it was too old comes from Kafka, and is a gap where
+ * Kafka has let it go, too. Positions and topics are Kafka's. Where the store is away Kafka answers
  * by itself, but for what only the store may have: that is UNAVAILABLE / STORE_UNAVAILABLE, and no gap.
  */
 export function storeLogReader(kafka: LogReader, store: RecordStore, ends: StoreEnds): LogReader {
@@ -27,9 +28,14 @@ export function storeLogReader(kafka: LogReader, store: RecordStore, ends: Store
   ): Promise<FetchedPartition | undefined> {
     const stored = await ends.of(position, position.offset);
     if (stored === undefined || stored.end <= position.offset) return undefined;
+    if (stored.begin > position.offset && kafkaBegin === undefined) return undefined;
     const most = Math.min(options.maxBytes, options.maxBytesPerPartition);
     try {
       const read = await store.read(stored.source, position.partition, position.offset, most, options.signal);
+      if (read.removedBefore > position.offset) {
+        ends.begins(stored, position.partition, read.removedBefore);
+        return kafkaBegin === undefined ? undefined : leftOf(position, stored, read, kafkaBegin);
+      }
       return answerOf(position, stored, read, kafkaBegin);
     } catch (error) {
       options.signal?.throwIfAborted();
@@ -115,8 +121,11 @@ export function storeLogReader(kafka: LogReader, store: RecordStore, ends: Store
       if (ends.isAway) throw onlyThere();
       return undefined;
     }
-    const rowAt = async (offset: number): Promise<StoreRow | undefined> =>
-      (await store.read(stored.source, place.partition, offset, 1, signal)).rows[0];
+    const rowAt = async (offset: number): Promise<StoreRow | undefined> => {
+      const { rows, removedBefore } = await store.read(stored.source, place.partition, offset, 1, signal);
+      // What is left before that is what nobody should count on.
+      return removedBefore > offset ? rowAt(removedBefore) : rows[0];
+    };
     const first = await rowAt(0);
     if (first === undefined || first.offset >= place.offset) return undefined;
     if (fromMs === undefined || first.ingestedMs >= fromMs) return first.offset;
@@ -181,6 +190,32 @@ function answerOf(
   if (gap.reason === "expired") return { ...answer, nextOffset, logStartOffset: nextOffset, outOfRange: "expired" };
   const unreadable = [{ fromOffset: offset, toOffset: nextOffset, detail: gap.detail }];
   return { ...answer, nextOffset, logStartOffset: offset, unreadable };
+}
+
+/**
+ * Where records were removed for their age and Kafka has let them go: what is left of them as far as it lies together, else the gap up to
+ * where either goes on. Times that do not ascend with offsets leave some in between.
+ */
+function leftOf(
+  { topic, partition, offset }: PartitionOffset,
+  { topicId }: StoredPartition,
+  { rows, until, removedBefore }: StoreRead,
+  kafkaBegin: number,
+): FetchedPartition | undefined {
+  if (until?.topicId !== topicId) return undefined;
+  const end = until.offset;
+  const common = { topic, partition, lastStableOffset: end, highWatermark: end, unreadable: [] };
+  const together = rows.filter((row, i) => row.offset === offset + i);
+  if (together.length > 0) {
+    return {
+      ...common,
+      records: together.map(recordOf),
+      nextOffset: offset + together.length,
+      logStartOffset: offset,
+    };
+  }
+  const next = Math.min(kafkaBegin, removedBefore, rows[0]?.offset ?? Infinity);
+  return { ...common, records: [], nextOffset: next, logStartOffset: next, outOfRange: "expired" };
 }
 
 function nothing({ topic, partition, offset }: PartitionOffset): FetchedPartition {

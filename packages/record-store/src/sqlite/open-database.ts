@@ -5,7 +5,7 @@ import { schema } from "./schema.js";
 /** How long a lock that another process holds is waited for, in milliseconds. */
 const BUSY_MS = 5000;
 /** Of the schema; 0 is a file that is being made. */
-const VERSION = 1;
+const VERSION = 2;
 
 /**
  * Opens a generation for writing, and makes it where it is not there. Positions are in the transaction of their rows and Kafka has

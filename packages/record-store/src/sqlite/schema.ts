@@ -1,6 +1,6 @@
 /**
- * One generation of the projection. Rows are only ever added, so every order is an index that grows at its places, and nothing
- * that was written is written again: which version of a thing is the newest is asked of `record_id`, not kept.
+ * One generation of the projection. Rows are added, and removed when they are too old, but never changed, so every order is an index that
+ * grows at its places: which version of a thing is the newest is asked of `record_id`, not kept.
  *
  * Times are milliseconds since the Unix epoch. A value is a BLOB: its bytes come back as they were, whatever is in them.
  */
@@ -27,6 +27,13 @@ CREATE TABLE IF NOT EXISTS gap (
   reason TEXT NOT NULL,
   detail TEXT NOT NULL,
   PRIMARY KEY (sid, partition, from_offset, to_offset)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS removal (
+  sid INTEGER NOT NULL,
+  partition INTEGER NOT NULL,
+  before_offset INTEGER NOT NULL,
+  before_ms INTEGER NOT NULL,
+  PRIMARY KEY (sid, partition)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS record (
   n INTEGER PRIMARY KEY,

@@ -11,6 +11,7 @@ import type {
   StoreOrder,
   StorePosition,
   StoreRead,
+  StoreRemoval,
   StoreRow,
 } from "../store.js";
 import { evaluate } from "../where/evaluate.js";
@@ -49,6 +50,16 @@ export class Searcher {
     // JSON functions take 1.5 µs for what takes this 4, but find the first of several members of one name where JSON.parse finds
     // the last, know numbers that are no doubles, and end the whole query at a text that is not JSON.
     db.function(MATCHES, (text) => (this.#where === undefined || evaluate(this.#where, text as string | null) ? 1 : 0));
+  }
+
+  /** All that is looked at is of one moment, though records are removed meanwhile. */
+  atOnce<T>(work: () => T): T {
+    this.#db.exec("BEGIN");
+    try {
+      return work();
+    } finally {
+      if (this.#db.isTransaction) this.#db.exec("COMMIT");
+    }
   }
 
   query(filter: StoreFilter, order: StoreOrder, after: Keyset | undefined, slice: Slice): SliceResult {
@@ -142,6 +153,14 @@ export class Searcher {
     return { counts: [...sums.values()], scanned: conditions.sql === "" ? 0 : scanned, next };
   }
 
+  removals(): StoreRemoval[] {
+    return this.#all(
+      `SELECT name AS source, partition, before_offset AS beforeOffset, before_ms AS beforeMs FROM removal JOIN source USING (sid)
+       WHERE name IS NOT NULL ORDER BY name, partition`,
+      {},
+    ).map((row) => ({ ...row })) as unknown as StoreRemoval[];
+  }
+
   sizes(): { source: string; records: number }[] {
     return this.#all("SELECT name, records FROM source WHERE name IS NOT NULL ORDER BY name", {}).map((row) => ({
       source: String(row["name"]),
@@ -149,19 +168,9 @@ export class Searcher {
     }));
   }
 
-  /** Rows, gaps and position are of one moment: each statement by itself would see what has been written, or forgotten, in between. */
   read(source: string, partition: number, fromOffset: number, maxBytes: number): StoreRead {
-    this.#db.exec("BEGIN");
-    try {
-      return this.#read(source, partition, fromOffset, maxBytes);
-    } finally {
-      if (this.#db.isTransaction) this.#db.exec("COMMIT");
-    }
-  }
-
-  #read(source: string, partition: number, fromOffset: number, maxBytes: number): StoreRead {
     const [found] = this.#sources([source]);
-    if (found === undefined) return { rows: [], gaps: [], until: undefined };
+    if (found === undefined) return { rows: [], gaps: [], until: undefined, removedBefore: 0 };
     const place = { sid: found.sid, partition, from: fromOffset };
     const rows: StoreRow[] = [];
     let bytes = 0;
@@ -184,9 +193,11 @@ export class Searcher {
        WHERE sid = $sid AND partition = $partition AND to_offset > $from AND from_offset <= $last ORDER BY from_offset`,
       { ...place, last },
     );
+    const [removal] = this.#all("SELECT before_offset FROM removal WHERE sid = $sid AND partition = $partition", place);
     return {
       rows,
       gaps: gaps.map((gap) => ({ ...gap, source, partition })) as unknown as StoreGap[],
+      removedBefore: Number(removal?.["before_offset"] ?? 0),
       until: position && {
         topicId: String(position["topic_id"]),
         offset: Math.min(last + 1, Number(position["next_offset"])),

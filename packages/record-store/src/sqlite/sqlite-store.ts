@@ -44,7 +44,9 @@ export function createSqliteStore(folder: string, { readOnly = false } = {}): Re
         known = generation;
         return positions;
       },
-      write: (rows, positions, gaps) => ask(writer, "write", [target, known, packRows(rows), positions, gaps]),
+      write: (rows, positions, gaps, removals = []) =>
+        ask(writer, "write", [target, known, packRows(rows), positions, gaps, removals]),
+      removeBefore: (source, beforeMs, limit) => ask(writer, "removeBefore", [target, known, source, beforeMs, limit]),
       forget: (source) => ask(writer, "forget", [target, source]),
     };
   }
@@ -79,6 +81,7 @@ export function createSqliteStore(folder: string, { readOnly = false } = {}): Re
       return { rows: unpackRows(rows), more };
     },
     count: (filter, key, after, scan, signal) => ask(steps, "count", [filter, key, after, scan], signal),
+    removals: (signal) => ask(quick, "removals", [], signal),
     sizes: (signal) => ask(quick, "sizes", [], signal),
     async read(source, partition, fromOffset, maxBytes, signal) {
       const { rows, ...rest } = await ask(quick, "read", [source, partition, fromOffset, maxBytes], signal);

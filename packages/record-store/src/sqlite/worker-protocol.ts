@@ -8,6 +8,7 @@ import type {
   StoreOrder,
   StorePosition,
   StoreRead,
+  StoreRemoval,
 } from "../store.js";
 import type { PackedRows } from "./packed-rows.js";
 
@@ -25,7 +26,9 @@ export interface Operations {
     rows: PackedRows,
     positions: readonly StorePosition[],
     gaps: readonly StoreGap[],
+    removals: readonly StoreRemoval[],
   ): void;
+  removeBefore(target: Target, generation: number | undefined, source: string, beforeMs: number, limit: number): number;
   forget(target: Target, source: string): void;
   isBuilding(): boolean;
   beginRebuild(): void;
@@ -50,6 +53,7 @@ export interface Operations {
     after: Keyset | undefined,
     scan: number,
   ): { readonly counts: readonly CountRow[]; readonly scanned: number; readonly next: Keyset | undefined };
+  removals(): readonly StoreRemoval[];
   sizes(): readonly { readonly source: string; readonly records: number }[];
   read(
     source: string,

@@ -68,7 +68,9 @@ function change(generations: Generations): void {
   removeOthers(folder, generations);
 }
 
-const writing: Part<"open" | "positions" | "write" | "forget" | "isBuilding" | "beginRebuild" | "finishRebuild"> = {
+const writing: Part<
+  "open" | "positions" | "write" | "removeBefore" | "forget" | "isBuilding" | "beginRebuild" | "finishRebuild"
+> = {
   open() {
     removeOthers(folder, ensureGenerations(folder));
     writerOf("current");
@@ -78,8 +80,10 @@ const writing: Part<"open" | "positions" | "write" | "forget" | "isBuilding" | "
     const generation = readGenerations(folder)[target];
     return { generation: generation ?? 0, positions: writerOf(target, generation).positions() };
   },
-  write: (target, generation, rows, positions, gaps) =>
-    writerOf(target, generation).write(unpackRows(rows), positions, gaps),
+  write: (target, generation, rows, positions, gaps, removals) =>
+    writerOf(target, generation).write(unpackRows(rows), positions, gaps, removals),
+  removeBefore: (target, generation, source, beforeMs, limit) =>
+    writerOf(target, generation).removeBefore(source, beforeMs, limit),
   forget(target, source) {
     writerOf(target).forget(source);
     sweep();
@@ -108,7 +112,12 @@ function searcher(): Searcher {
   return reading.searcher;
 }
 
-const searching: Part<"ping" | "positions" | "query" | "versions" | "count" | "sizes" | "read"> = {
+function atOnce<T>(work: (from: Searcher) => T): T {
+  const from = searcher();
+  return from.atOnce(() => work(from));
+}
+
+const searching: Part<"ping" | "positions" | "query" | "versions" | "count" | "removals" | "sizes" | "read"> = {
   ping: () => void searcher().sizes(),
   // Always of the one that answers: nothing else is looked at here.
   positions() {
@@ -116,17 +125,18 @@ const searching: Part<"ping" | "positions" | "query" | "versions" | "count" | "s
     return { generation: reading?.generation ?? 0, positions };
   },
   query(filter, order, after, slice) {
-    const { rows, ...rest } = searcher().query(filter, order, after, slice);
+    const { rows, ...rest } = atOnce((from) => from.query(filter, order, after, slice));
     return { rows: packRows(rows), ...rest };
   },
   versions(source, id, limit, maxBytes) {
-    const { rows, more } = searcher().versions(source, id, limit, maxBytes);
+    const { rows, more } = atOnce((from) => from.versions(source, id, limit, maxBytes));
     return { rows: packRows(rows), more };
   },
-  count: (filter, key, after, scan) => searcher().count(filter, key, after, scan),
+  count: (filter, key, after, scan) => atOnce((from) => from.count(filter, key, after, scan)),
+  removals: () => searcher().removals(),
   sizes: () => searcher().sizes(),
   read(source, partition, fromOffset, maxBytes) {
-    const { rows, ...rest } = searcher().read(source, partition, fromOffset, maxBytes);
+    const { rows, ...rest } = atOnce((from) => from.read(source, partition, fromOffset, maxBytes));
     return { rows: packRows(rows), ...rest };
   },
 };

@@ -1,8 +1,11 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { StoreGap, StorePosition, StoreRow } from "../store.js";
+import { removalsOf, removedAtOnce } from "../removals-of.js";
+import type { StoreGap, StorePosition, StoreRemoval, StoreRow } from "../store.js";
 
 /** How many records of a forgotten source are removed at a time. */
 const SWEEP = 5000;
+
+type OldRecord = Pick<StoreRow, "partition" | "offset" | "ingestedMs"> & { readonly n: number; readonly bytes: number };
 
 /** Writes to one generation. */
 export class Writer {
@@ -11,6 +14,7 @@ export class Writer {
   readonly #add: StatementSync;
   readonly #move: StatementSync;
   readonly #gap: StatementSync;
+  readonly #removal: StatementSync;
   readonly #sids = new Map<string, number>();
 
   constructor(db: DatabaseSync) {
@@ -30,9 +34,18 @@ export class Writer {
       `INSERT INTO gap (sid, partition, from_offset, to_offset, topic_id, reason, detail) VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING`,
     );
+    this.#removal = db.prepare(
+      `INSERT INTO removal (sid, partition, before_offset, before_ms) VALUES (?, ?, ?, ?) ON CONFLICT (sid, partition) DO UPDATE SET
+         before_offset = max(before_offset, excluded.before_offset), before_ms = max(before_ms, excluded.before_ms)`,
+    );
   }
 
-  write(rows: readonly StoreRow[], positions: readonly StorePosition[], gaps: readonly StoreGap[]): void {
+  write(
+    rows: readonly StoreRow[],
+    positions: readonly StorePosition[],
+    gaps: readonly StoreGap[],
+    removals: readonly StoreRemoval[],
+  ): void {
     this.#transaction(() => {
       const added = new Map<number, number>();
       for (const row of rows) {
@@ -57,6 +70,9 @@ export class Writer {
         const sid = this.#sid(gap.source);
         this.#gap.run(sid, gap.partition, gap.fromOffset, gap.toOffset, gap.topicId, gap.reason, gap.detail);
       }
+      for (const { source, partition, beforeOffset, beforeMs } of removals) {
+        this.#removal.run(this.#sid(source), partition, beforeOffset, beforeMs);
+      }
       for (const { source, partition, topicId, nextOffset } of positions) {
         this.#move.run(this.#sid(source), partition, topicId, nextOffset);
       }
@@ -76,8 +92,38 @@ export class Writer {
       this.#db.prepare("UPDATE source SET name = NULL, records = 0 WHERE sid = ?").run(sid);
       this.#db.prepare("DELETE FROM position WHERE sid = ?").run(sid);
       this.#db.prepare("DELETE FROM gap WHERE sid = ?").run(sid);
+      this.#db.prepare("DELETE FROM removal WHERE sid = ?").run(sid);
     });
     this.#sids.clear();
+  }
+
+  /** Removes the oldest records that were written to Kafka before a time, so many at most. Returns how many. */
+  removeBefore(source: string, beforeMs: number, limit: number): number {
+    const found = this.#db.prepare("SELECT sid FROM source WHERE name = ?").get(source);
+    if (found === undefined) return 0;
+    const sid = Number(found["sid"]);
+    // Most of the time there is nothing, and then nobody's lock is waited for.
+    const any = this.#db.prepare("SELECT 1 FROM record WHERE sid = ? AND ingested >= 0 AND ingested < ? LIMIT 1");
+    if (any.get(sid, beforeMs) === undefined) return 0;
+    let removed = 0;
+    this.#transaction(() => {
+      const found = this.#db
+        .prepare(
+          `SELECT n, partition, offset, ingested AS ingestedMs, coalesce(length(value), 0) AS bytes
+           FROM record INDEXED BY record_ingested WHERE sid = ? AND ingested >= 0 AND ingested < ?
+           ORDER BY ingested, partition, offset LIMIT ?`,
+        )
+        .all(sid, beforeMs, limit) as unknown as OldRecord[];
+      const old = removedAtOnce(found);
+      const remove = this.#db.prepare("DELETE FROM record WHERE n = ?");
+      for (const { n } of old) remove.run(n);
+      for (const { partition, beforeOffset, beforeMs: until } of removalsOf(source, old)) {
+        this.#removal.run(sid, partition, beforeOffset, until);
+      }
+      this.#add.run(-old.length, sid);
+      removed = old.length;
+    });
+    return removed;
   }
 
   /** Removes some records of forgotten sources; false when there are none. */

@@ -48,6 +48,10 @@ async function allOf(store: RecordStore, filter = everything): Promise<StoreRow[
   return [...(await store.query(filter, ascending, undefined, whole)).rows];
 }
 
+function isSame(a: StoreRow, b: StoreRow): boolean {
+  return a.source === b.source && a.partition === b.partition && a.offset === b.offset;
+}
+
 /** What every store has to do. Both stores are held to it, and so to each other. */
 export function storeContract(kind: string, makePlace: () => Promise<StorePlace>, size: ContractSize): void {
   describe(`${kind}: what is asked of all records`, () => {
@@ -190,8 +194,8 @@ export function storeContract(kind: string, makePlace: () => Promise<StorePlace>
         [gap],
       );
       const until = { topicId, offset: 5 };
-      expect(await store.read("again", 0, 0, 1e6)).toEqual({ rows, gaps: [gap], until });
-      expect(await store.read("again", 0, 4, 1e6)).toEqual({ rows: rows.slice(1), gaps: [], until });
+      expect(await store.read("again", 0, 0, 1e6)).toEqual({ rows, gaps: [gap], until, removedBefore: 0 });
+      expect(await store.read("again", 0, 4, 1e6)).toEqual({ rows: rows.slice(1), gaps: [], until, removedBefore: 0 });
       expect((await store.read("again", 0, 3, 1e6)).gaps).toEqual([gap]);
     });
 
@@ -237,7 +241,7 @@ export function storeContract(kind: string, makePlace: () => Promise<StorePlace>
       expect(await untilOf(99, 1e6)).toEqual({ topicId, offset: 12 });
       expect((await store.read("told", 1, 0, 1e6)).until).toBeUndefined();
       await store.current.forget("told");
-      expect(await store.read("told", 0, 0, 1e6)).toEqual({ rows: [], gaps: [], until: undefined });
+      expect(await store.read("told", 0, 0, 1e6)).toEqual({ rows: [], gaps: [], until: undefined, removedBefore: 0 });
     });
 
     it("is found by a condition however large it is", async () => {
@@ -251,6 +255,97 @@ export function storeContract(kind: string, makePlace: () => Promise<StorePlace>
       expect(await found("b >= 5 and a > 'w'")).toEqual([true]);
       expect(await found("b > 5")).toEqual([]);
     });
+  });
+
+  describe(`${kind}: what is removed because it is too old`, () => {
+    let place: StorePlace;
+    let store: RecordStore;
+
+    beforeAll(async () => {
+      place = await makePlace();
+      store = await place.open();
+    }, 60_000);
+
+    afterAll(async () => {
+      await store.close();
+      await place.remove();
+    });
+
+    const removalsOf = async (source: string): Promise<unknown> =>
+      (await store.removals()).filter((removal) => removal.source === source);
+
+    it("goes piece by piece, no version before an older one, and nothing else does", async () => {
+      const beforeMs = 1_700_000_000_001;
+      const [any = []] = fc.sample(anyRows(Math.min(60, size.rows)), { numRuns: 1, seed: 5 });
+      // A record without a time stays, so it is no version of anything here.
+      const rows = any.map((row) => (row.ingestedMs < 0 ? { ...row, id: "" } : row));
+      await store.current.write(rows, [], []);
+      const newest = new ModelStore(rows).query({ ...everything, newestOnly: true }, ascending);
+      let left = rows;
+      for (let some = 4; some > 0;) {
+        some = await store.current.removeBefore("quakes", beforeMs, 4);
+        const there = await allOf(store);
+        const model = new ModelStore(left.filter((row) => there.some((other) => isSame(row, other))));
+        expect(model.rows).toHaveLength(left.length - some);
+        expect(there).toEqual(model.query(everything, ascending));
+        const newestNow = await allOf(store, { ...everything, newestOnly: true });
+        expect(newestNow).toEqual(newest.filter((row) => there.some((other) => isSame(row, other))));
+        expect(newestNow).toEqual(model.query({ ...everything, newestOnly: true }, ascending));
+        const counted = model.count(everything, { bySource: true, bucket: undefined, time: "ingested" });
+        const sizes = (await store.sizes()).filter(({ records }) => records > 0);
+        expect(sizes).toEqual(counted.map(({ source, count }) => ({ source, records: count })));
+        left = [...model.rows];
+      }
+      const isOld = ({ source, ingestedMs }: StoreRow): boolean =>
+        source === "quakes" && ingestedMs >= 0 && ingestedMs < beforeMs;
+      expect(left).toEqual(rows.filter((row) => !isOld(row)));
+      const old = rows.filter(isOld);
+      expect(old.length).toBeGreaterThan(5);
+      const told = [...new Set(old.map(({ partition }) => partition))]
+        .sort((a, b) => a - b)
+        .map((partition) => {
+          const own = old.filter((row) => row.partition === partition);
+          return {
+            source: "quakes",
+            partition,
+            beforeOffset: Math.max(...own.map(({ offset }) => offset)) + 1,
+            beforeMs: Math.max(...own.map(({ ingestedMs }) => ingestedMs)) + 1,
+          };
+        });
+      expect(await store.removals()).toEqual(told);
+      for (const { partition, beforeOffset } of told) {
+        expect((await store.read("quakes", partition, 0, 1e9)).removedBefore).toBe(beforeOffset);
+      }
+      expect((await store.read("fx-rates", 0, 0, 1e9)).removedBefore).toBe(0);
+      // Another process has it once more; what was said stays.
+      await store.current.write(old.slice(0, 5), [], []);
+      expect(await store.current.removeBefore("quakes", beforeMs, 1000)).toBe(5);
+      expect(await store.current.removeBefore("quakes", beforeMs, 1000)).toBe(0);
+      expect(await store.current.removeBefore("unknown", beforeMs, 1000)).toBe(0);
+      expect([await store.removals(), (await allOf(store)).length]).toEqual([told, left.length]);
+    }, 60_000);
+
+    it("is said of what was never read, too; never takes a word back; is forgotten with its source and not in a rebuild", async () => {
+      const removal = { source: "skipped", partition: 2, beforeOffset: 50, beforeMs: 1000 };
+      await store.current.write([], [positionOf("skipped", 2, 50)], [], [removal]);
+      await store.current.write([], [], [], [{ ...removal, beforeOffset: 40, beforeMs: 2000 }]);
+      expect(await removalsOf("skipped")).toEqual([{ ...removal, beforeMs: 2000 }]);
+      await store.current.write([rowOf("skipped", 2, 60, { ingestedMs: 3000 })], [], []);
+      expect(await store.current.removeBefore("skipped", 3000, 10)).toBe(0);
+      expect(await store.current.removeBefore("skipped", 3001, 10)).toBe(1);
+      expect(await removalsOf("skipped")).toEqual([{ ...removal, beforeOffset: 61, beforeMs: 3001 }]);
+      expect((await store.current.positions()).filter(({ source }) => source === "skipped")).toEqual([
+        positionOf("skipped", 2, 50),
+      ]);
+      const building = await store.beginRebuild();
+      const other = { ...removal, beforeOffset: 7 };
+      await building.write([rowOf("skipped", 2, 70)], [positionOf("skipped", 2, 71)], [], [other]);
+      expect(await removalsOf("skipped")).toHaveLength(1);
+      await store.finishRebuild();
+      expect(await store.removals()).toEqual([other]);
+      await store.current.forget("skipped");
+      expect(await store.removals()).toEqual([]);
+    }, 60_000);
   });
 
   describe(`${kind}: a rebuild`, () => {

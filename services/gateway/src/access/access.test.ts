@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { create, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { CursorSchema } from "@apispool/contracts/apispool/internal/v1/cursor_pb.js";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
@@ -125,7 +126,7 @@ describe("what they may do with the store", () => {
     store.add("quakes", "q", '{"n":1}');
     store.add("tides", "t", '{"n":2}');
     const fresh = { freshness: { behind: 5n, problem: "tides are late" } };
-    const behind = (n: bigint) => ({ freshness: { behind: n } });
+    const behind = (n: bigint) => ({ freshness: { behind: n, removedBefore: timestampFromMs(Number(n)) } });
     store.status = {
       kind: "sqlite",
       ...fresh,
@@ -140,7 +141,7 @@ describe("what they may do with the store", () => {
     expect(await json("/records")).toMatchObject({ records: [{ id: "q" }] });
     expect(await json("/records/count")).toMatchObject({ total: 1 });
     expect(await json("/records/status")).toMatchObject({
-      freshness: { behind: 2, problem: null },
+      freshness: { behind: 2, problem: null, removedBefore: "1970-01-01T00:00:00.002Z" },
       sources: [{ source: "quakes" }],
       rebuild: null,
     });

@@ -419,6 +419,8 @@ function visibleStatus(status: GetStoreStatusResponse, permissions: Permissions)
   const [oldest] = behind
     .flatMap(({ freshness }) => freshness?.completeUntil ?? [])
     .toSorted((a, b) => timestampMs(a) - timestampMs(b));
+  const removed = sources.flatMap(({ freshness }) => freshness?.removedBefore ?? []);
+  const [removedBefore] = removed.toSorted((a, b) => timestampMs(b) - timestampMs(a));
   const { kind, freshness } = status;
   const seen = create(GetStoreStatusResponseSchema, { kind, sources });
   if (freshness !== undefined) {
@@ -427,6 +429,7 @@ function visibleStatus(status: GetStoreStatusResponse, permissions: Permissions)
       behind: sum,
       ...(oldest === undefined ? {} : { completeUntil: oldest }),
       ...(freshness.checkedAt === undefined ? {} : { checkedAt: freshness.checkedAt }),
+      ...(removedBefore === undefined ? {} : { removedBefore }),
     });
   }
   return seen;

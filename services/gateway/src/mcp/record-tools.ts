@@ -32,7 +32,7 @@ export function recordTools({ store }: Upstreams): Tool[] {
       description:
         "Records of the whole history that match: by source, id, times and a condition over the JSON; moves nobody. The answer is JSON: `records`, " +
         "`next` (call again with it as `cursor` for more; null: there is none), `stopped` (why it is not whole), `freshness` (how far the store is " +
-        "behind). A record that is too long for one answer is `cut`: `dataStart` has the beginning of its JSON text.",
+        "behind, and `removedBefore`: what was written before that may have been removed). A record that is too long for one answer is `cut`: `dataStart` has the beginning of its JSON text.",
       effects: looksOnly,
       input: fields({
         ...query,

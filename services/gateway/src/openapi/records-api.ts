@@ -132,8 +132,12 @@ export const freshness = named(
       }),
       checkedAt: nullable(time(), { description: "When Kafka was last asked; `behind` is as of then." }),
       problem: nullable(anyText(), { description: "Why it does not catch up; null where all is well." }),
+      removedBefore: nullable(time(), {
+        description:
+          "Records of the sources asked for were removed because they were too old (`STORE_TTL`): those that were written to Kafka before that. Null where none were.",
+      }),
     },
-    { description: "How far the store is behind Kafka." },
+    { description: "How far the store is behind Kafka, and since when it has the records." },
   ),
 );
 export type FreshnessJson = Static<typeof freshness>;
@@ -164,6 +168,7 @@ const exampleFreshness: FreshnessJson = {
   completeUntil: null,
   checkedAt: "2026-11-24T23:20:01.000Z",
   problem: null,
+  removedBefore: null,
 };
 
 const exampleRecord = {
@@ -346,6 +351,26 @@ const progress = named(
   }),
 );
 
+const storedSource = named(
+  "StoredSource",
+  Type.Object({
+    source: anyText(),
+    records: count(),
+    freshness: nullable(freshness),
+    ttlSeconds: nullable(Type.Number({ minimum: 0 }), {
+      description: "How long its records are kept (`STORE_TTL`), from when they were written to Kafka; null: for ever.",
+    }),
+    removed: listOf(
+      Type.Object({
+        partition: count(),
+        beforeOffset: count({ description: "All that was removed lay before it." }),
+        before: nullable(time(), { description: "All that was removed was written to Kafka before that." }),
+      }),
+      { description: "What was removed of each partition because it was too old; empty where nothing was." },
+    ),
+  }),
+);
+
 export const getStoreStatus = operation({
   method: "GET",
   path: "/records/status",
@@ -362,16 +387,16 @@ export const getStoreStatus = operation({
             Type.Object({
               kind: anyText({ description: "`sqlite` or `mongodb`." }),
               freshness: nullable(freshness),
-              sources: listOf(Type.Object({ source: anyText(), records: count(), freshness: nullable(freshness) }), {
-                description: "In the order of their names.",
-              }),
+              sources: listOf(storedSource, { description: "In the order of their names." }),
               rebuild: nullable(progress, { description: "The rebuild that is under way; null where none is." }),
             }),
           ),
           example: {
             kind: "sqlite",
             freshness: exampleFreshness,
-            sources: [{ source: "quakes", records: 1207, freshness: exampleFreshness }],
+            sources: [
+              { source: "quakes", records: 1207, freshness: exampleFreshness, ttlSeconds: 2_592_000, removed: [] },
+            ],
             rebuild: null,
           },
         },

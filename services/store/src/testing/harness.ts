@@ -30,6 +30,8 @@ export interface NewRecord {
   readonly value: string;
   readonly time?: string;
   readonly partition?: number;
+  /** When it is said to have been written, in milliseconds since the Unix epoch; now unless given. */
+  readonly ingestedMs?: number;
 }
 
 /** A store on a real Kafka, with topics and a folder of its own. */
@@ -122,8 +124,9 @@ export class Harness {
     });
     await producer.connect();
     const transaction = await producer.transaction();
-    const messages = records.map(({ id, value, time, partition = 0 }) => ({
+    const messages = records.map(({ id, value, time, partition = 0, ingestedMs }) => ({
       partition,
+      ...(ingestedMs === undefined ? {} : { timestamp: String(ingestedMs) }),
       key: id,
       value,
       headers: {

@@ -38,7 +38,7 @@ export class ProgressRule implements Rule {
   /** What has to happen in a calm, and by what time. */
   #due:
     | {
-        readonly by: number;
+        by: number;
         readonly polls: Set<string>;
         readonly answers: Set<string>;
         readonly ends: Map<string, number>;
@@ -49,6 +49,8 @@ export class ProgressRule implements Rule {
   /** Faults by name. */
   readonly faults = new Map<string, number>();
   polls = 0;
+  /** How often Kafka itself did not come to rest. */
+  stuck = 0;
 
   constructor(report: Report) {
     this.#report = report;
@@ -149,6 +151,10 @@ export class ProgressRule implements Rule {
         };
         return;
       }
+      case "stuck":
+        this.stuck += 1;
+        if (this.#due !== undefined) this.#due.by = t + HANG_MS;
+        return;
       case "recovered":
       case "storm":
         this.#due = undefined;

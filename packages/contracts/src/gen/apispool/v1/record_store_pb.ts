@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file apispool/v1/record_store.proto.
  */
 export const file_apispool_v1_record_store: GenFile = /*@__PURE__*/
-  fileDesc("Ch5hcGlzcG9vbC92MS9yZWNvcmRfc3RvcmUucHJvdG8SC2FwaXNwb29sLnYxIl0KCVRpbWVSYW5nZRIoCgRmcm9tGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgJ0bxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAivQEKDFJlY29yZEZpbHRlchIPCgdzb3VyY2VzGAEgAygJEgsKA2lkcxgCIAMoCRIqCgpldmVudF90aW1lGAMgASgLMhYuYXBpc3Bvb2wudjEuVGltZVJhbmdlEisKC2luZ2VzdGVkX2F0GAQgASgLMhYuYXBpc3Bvb2wudjEuVGltZVJhbmdlEg0KBXdoZXJlGAUgASgJEicKCHZlcnNpb25zGAYgASgOMhUuYXBpc3Bvb2wudjEuVmVyc2lvbnMigQEKDFF1ZXJ5UmVxdWVzdBIpCgZmaWx0ZXIYASABKAsyGS5hcGlzcG9vbC52MS5SZWNvcmRGaWx0ZXISJwoFb3JkZXIYAiABKA4yGC5hcGlzcG9vbC52MS5SZWNvcmRPcmRlchINCgVsaW1pdBgDIAEoBBIOCgZjdXJzb3IYBCABKAkioQEKDVF1ZXJ5UmVzcG9uc2USJAoHcmVjb3JkcxgBIAMoCzITLmFwaXNwb29sLnYxLlJlY29yZBITCgtuZXh0X2N1cnNvchgCIAEoCRIqCgdzdG9wcGVkGAMgASgLMhkuYXBpc3Bvb2wudjEuU3RvcHBlZEVhcmx5EikKCWZyZXNobmVzcxgEIAEoCzIWLmFwaXNwb29sLnYxLkZyZXNobmVzcyJbCgxTdG9wcGVkRWFybHkSKgoGcmVhc29uGAEgASgOMhouYXBpc3Bvb2wudjEuU3RvcHBlZFJlYXNvbhIPCgdzY2FubmVkGAIgASgEEg4KBmRldGFpbBgDIAEoCSKQAQoJRnJlc2huZXNzEg4KBmJlaGluZBgBIAEoBBIyCg5jb21wbGV0ZV91bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY2hlY2tlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJvYmxlbRgEIAEoCSI3CgpHZXRSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRIKCgJpZBgCIAEoCRINCgVsaW1pdBgDIAEoDSJtCgtHZXRSZXNwb25zZRIlCgh2ZXJzaW9ucxgBIAMoCzITLmFwaXNwb29sLnYxLlJlY29yZBIMCgRtb3JlGAIgASgIEikKCWZyZXNobmVzcxgDIAEoCzIWLmFwaXNwb29sLnYxLkZyZXNobmVzcyKcAQoMQ291bnRSZXF1ZXN0EikKBmZpbHRlchgBIAEoCzIZLmFwaXNwb29sLnYxLlJlY29yZEZpbHRlchIRCglieV9zb3VyY2UYAiABKAgSKAoGYnVja2V0GAMgASgOMhguYXBpc3Bvb2wudjEuQ291bnRCdWNrZXQSJAoEdGltZRgEIAEoDjIWLmFwaXNwb29sLnYxLkNvdW50VGltZSKfAQoNQ291bnRSZXNwb25zZRINCgV0b3RhbBgBIAEoBBIoCgZjb3VudHMYAiADKAsyGC5hcGlzcG9vbC52MS5SZWNvcmRDb3VudBIqCgdzdG9wcGVkGAMgASgLMhkuYXBpc3Bvb2wudjEuU3RvcHBlZEVhcmx5EikKCWZyZXNobmVzcxgEIAEoCzIWLmFwaXNwb29sLnYxLkZyZXNobmVzcyJWCgtSZWNvcmRDb3VudBIOCgZzb3VyY2UYASABKAkSKAoEZnJvbRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFY291bnQYAyABKAQiFwoVR2V0U3RvcmVTdGF0dXNSZXF1ZXN0IqwBChZHZXRTdG9yZVN0YXR1c1Jlc3BvbnNlEgwKBGtpbmQYASABKAkSKQoJZnJlc2huZXNzGAIgASgLMhYuYXBpc3Bvb2wudjEuRnJlc2huZXNzEioKB3NvdXJjZXMYAyADKAsyGS5hcGlzcG9vbC52MS5TdG9yZWRTb3VyY2USLQoHcmVidWlsZBgEIAEoCzIcLmFwaXNwb29sLnYxLlJlYnVpbGRQcm9ncmVzcyJaCgxTdG9yZWRTb3VyY2USDgoGc291cmNlGAEgASgJEg8KB3JlY29yZHMYAiABKAQSKQoJZnJlc2huZXNzGAMgASgLMhYuYXBpc3Bvb2wudjEuRnJlc2huZXNzIhUKE1JlYnVpbGRTdG9yZVJlcXVlc3QiWAoUUmVidWlsZFN0b3JlUmVzcG9uc2USLgoIcHJvZ3Jlc3MYASABKAsyHC5hcGlzcG9vbC52MS5SZWJ1aWxkUHJvZ3Jlc3MSEAoIY29tcGxldGUYAiABKAgiWgoPUmVidWlsZFByb2dyZXNzEgwKBGRvbmUYASABKAQSDQoFdG90YWwYAiABKAQSKgoHZWxhcHNlZBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbipLCghWZXJzaW9ucxIYChRWRVJTSU9OU19VTlNQRUNJRklFRBAAEhAKDFZFUlNJT05TX0FMTBABEhMKD1ZFUlNJT05TX05FV0VTVBACKqMBCgtSZWNvcmRPcmRlchIcChhSRUNPUkRfT1JERVJfVU5TUEVDSUZJRUQQABIeChpSRUNPUkRfT1JERVJfSU5HRVNURURfREVTQxABEh0KGVJFQ09SRF9PUkRFUl9JTkdFU1RFRF9BU0MQAhIbChdSRUNPUkRfT1JERVJfRVZFTlRfREVTQxADEhoKFlJFQ09SRF9PUkRFUl9FVkVOVF9BU0MQBCp7Cg1TdG9wcGVkUmVhc29uEh4KGlNUT1BQRURfUkVBU09OX1VOU1BFQ0lGSUVEEAASGAoUU1RPUFBFRF9SRUFTT05fTElNSVQQARIXChNTVE9QUEVEX1JFQVNPTl9TQ0FOEAISFwoTU1RPUFBFRF9SRUFTT05fVElNRRADKokBCgtDb3VudEJ1Y2tldBIcChhDT1VOVF9CVUNLRVRfVU5TUEVDSUZJRUQQABIXChNDT1VOVF9CVUNLRVRfTUlOVVRFEAESFQoRQ09VTlRfQlVDS0VUX0hPVVIQAhIUChBDT1VOVF9CVUNLRVRfREFZEAMSFgoSQ09VTlRfQlVDS0VUX01PTlRIEAQqVgoJQ291bnRUaW1lEhoKFkNPVU5UX1RJTUVfVU5TUEVDSUZJRUQQABIXChNDT1VOVF9USU1FX0lOR0VTVEVEEAESFAoQQ09VTlRfVElNRV9FVkVOVBACMo8DCgtSZWNvcmRTdG9yZRJFCgVRdWVyeRIZLmFwaXNwb29sLnYxLlF1ZXJ5UmVxdWVzdBoaLmFwaXNwb29sLnYxLlF1ZXJ5UmVzcG9uc2UiA5ACATABEj0KA0dldBIXLmFwaXNwb29sLnYxLkdldFJlcXVlc3QaGC5hcGlzcG9vbC52MS5HZXRSZXNwb25zZSIDkAIBEkMKBUNvdW50EhkuYXBpc3Bvb2wudjEuQ291bnRSZXF1ZXN0GhouYXBpc3Bvb2wudjEuQ291bnRSZXNwb25zZSIDkAIBEl4KDkdldFN0b3JlU3RhdHVzEiIuYXBpc3Bvb2wudjEuR2V0U3RvcmVTdGF0dXNSZXF1ZXN0GiMuYXBpc3Bvb2wudjEuR2V0U3RvcmVTdGF0dXNSZXNwb25zZSIDkAIBElUKDFJlYnVpbGRTdG9yZRIgLmFwaXNwb29sLnYxLlJlYnVpbGRTdG9yZVJlcXVlc3QaIS5hcGlzcG9vbC52MS5SZWJ1aWxkU3RvcmVSZXNwb25zZTABYgZwcm90bzM", [file_apispool_v1_record, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Ch5hcGlzcG9vbC92MS9yZWNvcmRfc3RvcmUucHJvdG8SC2FwaXNwb29sLnYxIl0KCVRpbWVSYW5nZRIoCgRmcm9tGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgJ0bxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAivQEKDFJlY29yZEZpbHRlchIPCgdzb3VyY2VzGAEgAygJEgsKA2lkcxgCIAMoCRIqCgpldmVudF90aW1lGAMgASgLMhYuYXBpc3Bvb2wudjEuVGltZVJhbmdlEisKC2luZ2VzdGVkX2F0GAQgASgLMhYuYXBpc3Bvb2wudjEuVGltZVJhbmdlEg0KBXdoZXJlGAUgASgJEicKCHZlcnNpb25zGAYgASgOMhUuYXBpc3Bvb2wudjEuVmVyc2lvbnMigQEKDFF1ZXJ5UmVxdWVzdBIpCgZmaWx0ZXIYASABKAsyGS5hcGlzcG9vbC52MS5SZWNvcmRGaWx0ZXISJwoFb3JkZXIYAiABKA4yGC5hcGlzcG9vbC52MS5SZWNvcmRPcmRlchINCgVsaW1pdBgDIAEoBBIOCgZjdXJzb3IYBCABKAkioQEKDVF1ZXJ5UmVzcG9uc2USJAoHcmVjb3JkcxgBIAMoCzITLmFwaXNwb29sLnYxLlJlY29yZBITCgtuZXh0X2N1cnNvchgCIAEoCRIqCgdzdG9wcGVkGAMgASgLMhkuYXBpc3Bvb2wudjEuU3RvcHBlZEVhcmx5EikKCWZyZXNobmVzcxgEIAEoCzIWLmFwaXNwb29sLnYxLkZyZXNobmVzcyJbCgxTdG9wcGVkRWFybHkSKgoGcmVhc29uGAEgASgOMhouYXBpc3Bvb2wudjEuU3RvcHBlZFJlYXNvbhIPCgdzY2FubmVkGAIgASgEEg4KBmRldGFpbBgDIAEoCSLEAQoJRnJlc2huZXNzEg4KBmJlaGluZBgBIAEoBBIyCg5jb21wbGV0ZV91bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY2hlY2tlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJvYmxlbRgEIAEoCRIyCg5yZW1vdmVkX2JlZm9yZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiNwoKR2V0UmVxdWVzdBIOCgZzb3VyY2UYASABKAkSCgoCaWQYAiABKAkSDQoFbGltaXQYAyABKA0ibQoLR2V0UmVzcG9uc2USJQoIdmVyc2lvbnMYASADKAsyEy5hcGlzcG9vbC52MS5SZWNvcmQSDAoEbW9yZRgCIAEoCBIpCglmcmVzaG5lc3MYAyABKAsyFi5hcGlzcG9vbC52MS5GcmVzaG5lc3MinAEKDENvdW50UmVxdWVzdBIpCgZmaWx0ZXIYASABKAsyGS5hcGlzcG9vbC52MS5SZWNvcmRGaWx0ZXISEQoJYnlfc291cmNlGAIgASgIEigKBmJ1Y2tldBgDIAEoDjIYLmFwaXNwb29sLnYxLkNvdW50QnVja2V0EiQKBHRpbWUYBCABKA4yFi5hcGlzcG9vbC52MS5Db3VudFRpbWUinwEKDUNvdW50UmVzcG9uc2USDQoFdG90YWwYASABKAQSKAoGY291bnRzGAIgAygLMhguYXBpc3Bvb2wudjEuUmVjb3JkQ291bnQSKgoHc3RvcHBlZBgDIAEoCzIZLmFwaXNwb29sLnYxLlN0b3BwZWRFYXJseRIpCglmcmVzaG5lc3MYBCABKAsyFi5hcGlzcG9vbC52MS5GcmVzaG5lc3MiVgoLUmVjb3JkQ291bnQSDgoGc291cmNlGAEgASgJEigKBGZyb20YAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNvdW50GAMgASgEIhcKFUdldFN0b3JlU3RhdHVzUmVxdWVzdCKsAQoWR2V0U3RvcmVTdGF0dXNSZXNwb25zZRIMCgRraW5kGAEgASgJEikKCWZyZXNobmVzcxgCIAEoCzIWLmFwaXNwb29sLnYxLkZyZXNobmVzcxIqCgdzb3VyY2VzGAMgAygLMhkuYXBpc3Bvb2wudjEuU3RvcmVkU291cmNlEi0KB3JlYnVpbGQYBCABKAsyHC5hcGlzcG9vbC52MS5SZWJ1aWxkUHJvZ3Jlc3MisAEKDFN0b3JlZFNvdXJjZRIOCgZzb3VyY2UYASABKAkSDwoHcmVjb3JkcxgCIAEoBBIpCglmcmVzaG5lc3MYAyABKAsyFi5hcGlzcG9vbC52MS5GcmVzaG5lc3MSJgoDdHRsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKB3JlbW92ZWQYBSADKAsyGy5hcGlzcG9vbC52MS5SZW1vdmVkUmVjb3JkcyJmCg5SZW1vdmVkUmVjb3JkcxIRCglwYXJ0aXRpb24YASABKAUSFQoNYmVmb3JlX29mZnNldBgCIAEoAxIqCgZiZWZvcmUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhUKE1JlYnVpbGRTdG9yZVJlcXVlc3QiWAoUUmVidWlsZFN0b3JlUmVzcG9uc2USLgoIcHJvZ3Jlc3MYASABKAsyHC5hcGlzcG9vbC52MS5SZWJ1aWxkUHJvZ3Jlc3MSEAoIY29tcGxldGUYAiABKAgiWgoPUmVidWlsZFByb2dyZXNzEgwKBGRvbmUYASABKAQSDQoFdG90YWwYAiABKAQSKgoHZWxhcHNlZBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbipLCghWZXJzaW9ucxIYChRWRVJTSU9OU19VTlNQRUNJRklFRBAAEhAKDFZFUlNJT05TX0FMTBABEhMKD1ZFUlNJT05TX05FV0VTVBACKqMBCgtSZWNvcmRPcmRlchIcChhSRUNPUkRfT1JERVJfVU5TUEVDSUZJRUQQABIeChpSRUNPUkRfT1JERVJfSU5HRVNURURfREVTQxABEh0KGVJFQ09SRF9PUkRFUl9JTkdFU1RFRF9BU0MQAhIbChdSRUNPUkRfT1JERVJfRVZFTlRfREVTQxADEhoKFlJFQ09SRF9PUkRFUl9FVkVOVF9BU0MQBCp7Cg1TdG9wcGVkUmVhc29uEh4KGlNUT1BQRURfUkVBU09OX1VOU1BFQ0lGSUVEEAASGAoUU1RPUFBFRF9SRUFTT05fTElNSVQQARIXChNTVE9QUEVEX1JFQVNPTl9TQ0FOEAISFwoTU1RPUFBFRF9SRUFTT05fVElNRRADKokBCgtDb3VudEJ1Y2tldBIcChhDT1VOVF9CVUNLRVRfVU5TUEVDSUZJRUQQABIXChNDT1VOVF9CVUNLRVRfTUlOVVRFEAESFQoRQ09VTlRfQlVDS0VUX0hPVVIQAhIUChBDT1VOVF9CVUNLRVRfREFZEAMSFgoSQ09VTlRfQlVDS0VUX01PTlRIEAQqVgoJQ291bnRUaW1lEhoKFkNPVU5UX1RJTUVfVU5TUEVDSUZJRUQQABIXChNDT1VOVF9USU1FX0lOR0VTVEVEEAESFAoQQ09VTlRfVElNRV9FVkVOVBACMo8DCgtSZWNvcmRTdG9yZRJFCgVRdWVyeRIZLmFwaXNwb29sLnYxLlF1ZXJ5UmVxdWVzdBoaLmFwaXNwb29sLnYxLlF1ZXJ5UmVzcG9uc2UiA5ACATABEj0KA0dldBIXLmFwaXNwb29sLnYxLkdldFJlcXVlc3QaGC5hcGlzcG9vbC52MS5HZXRSZXNwb25zZSIDkAIBEkMKBUNvdW50EhkuYXBpc3Bvb2wudjEuQ291bnRSZXF1ZXN0GhouYXBpc3Bvb2wudjEuQ291bnRSZXNwb25zZSIDkAIBEl4KDkdldFN0b3JlU3RhdHVzEiIuYXBpc3Bvb2wudjEuR2V0U3RvcmVTdGF0dXNSZXF1ZXN0GiMuYXBpc3Bvb2wudjEuR2V0U3RvcmVTdGF0dXNSZXNwb25zZSIDkAIBElUKDFJlYnVpbGRTdG9yZRIgLmFwaXNwb29sLnYxLlJlYnVpbGRTdG9yZVJlcXVlc3QaIS5hcGlzcG9vbC52MS5SZWJ1aWxkU3RvcmVSZXNwb25zZTABYgZwcm90bzM", [file_apispool_v1_record, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * TimeRange is from a time on and up to another, which is not in it. Either may be left out.
@@ -256,6 +256,14 @@ export type Freshness = Message<"apispool.v1.Freshness"> & {
    * @generated from field: string problem = 4;
    */
   problem: string;
+
+  /**
+   * Records of the sources that were asked for were removed from the database because they were too old (STORE_TTL): those
+   * that were written to Kafka before this. Absent when none were. Kafka may still have them.
+   *
+   * @generated from field: google.protobuf.Timestamp removed_before = 5;
+   */
+  removedBefore?: Timestamp | undefined;
 };
 
 /**
@@ -537,6 +545,20 @@ export type StoredSource = Message<"apispool.v1.StoredSource"> & {
    * @generated from field: apispool.v1.Freshness freshness = 3;
    */
   freshness?: Freshness | undefined;
+
+  /**
+   * How long its records are kept (STORE_TTL), from when they were written to Kafka; absent: for ever.
+   *
+   * @generated from field: google.protobuf.Duration ttl = 4;
+   */
+  ttl?: Duration | undefined;
+
+  /**
+   * What was removed because it was too old, in the order of partitions; those that nothing was removed of are left out.
+   *
+   * @generated from field: repeated apispool.v1.RemovedRecords removed = 5;
+   */
+  removed: RemovedRecords[];
 };
 
 /**
@@ -545,6 +567,41 @@ export type StoredSource = Message<"apispool.v1.StoredSource"> & {
  */
 export const StoredSourceSchema: GenMessage<StoredSource> = /*@__PURE__*/
   messageDesc(file_apispool_v1_record_store, 13);
+
+/**
+ * RemovedRecords tells what was removed from the database of one partition because it was too old.
+ *
+ * @generated from message apispool.v1.RemovedRecords
+ */
+export type RemovedRecords = Message<"apispool.v1.RemovedRecords"> & {
+  /**
+   * The partition.
+   *
+   * @generated from field: int32 partition = 1;
+   */
+  partition: number;
+
+  /**
+   * All that was removed lay before this offset; from there on the database has what Kafka has.
+   *
+   * @generated from field: int64 before_offset = 2;
+   */
+  beforeOffset: bigint;
+
+  /**
+   * All that was removed was written to Kafka before this.
+   *
+   * @generated from field: google.protobuf.Timestamp before = 3;
+   */
+  before?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message apispool.v1.RemovedRecords.
+ * Use `create(RemovedRecordsSchema)` to create a new message.
+ */
+export const RemovedRecordsSchema: GenMessage<RemovedRecords> = /*@__PURE__*/
+  messageDesc(file_apispool_v1_record_store, 14);
 
 /**
  * RebuildStoreRequest asks for a rebuild.
@@ -559,7 +616,7 @@ export type RebuildStoreRequest = Message<"apispool.v1.RebuildStoreRequest"> & {
  * Use `create(RebuildStoreRequestSchema)` to create a new message.
  */
 export const RebuildStoreRequestSchema: GenMessage<RebuildStoreRequest> = /*@__PURE__*/
-  messageDesc(file_apispool_v1_record_store, 14);
+  messageDesc(file_apispool_v1_record_store, 15);
 
 /**
  * RebuildStoreResponse tells how far a rebuild is: at least once a second, and at its end.
@@ -587,7 +644,7 @@ export type RebuildStoreResponse = Message<"apispool.v1.RebuildStoreResponse"> &
  * Use `create(RebuildStoreResponseSchema)` to create a new message.
  */
 export const RebuildStoreResponseSchema: GenMessage<RebuildStoreResponse> = /*@__PURE__*/
-  messageDesc(file_apispool_v1_record_store, 15);
+  messageDesc(file_apispool_v1_record_store, 16);
 
 /**
  * RebuildProgress tells how far a rebuild is.
@@ -622,7 +679,7 @@ export type RebuildProgress = Message<"apispool.v1.RebuildProgress"> & {
  * Use `create(RebuildProgressSchema)` to create a new message.
  */
 export const RebuildProgressSchema: GenMessage<RebuildProgress> = /*@__PURE__*/
-  messageDesc(file_apispool_v1_record_store, 16);
+  messageDesc(file_apispool_v1_record_store, 17);
 
 /**
  * Versions says which versions of a changed thing are meant.
