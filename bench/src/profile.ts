@@ -14,6 +14,7 @@ const paths: Readonly<Record<string, { bench: string; args: readonly string[]; s
   },
   "fan-out": { bench: "fan-out", args: ["--rates=10"], services: ["reader"] },
   latency: { bench: "latency", args: ["--only=one"], services: ["reader"] },
+  store: { bench: "store", args: ["--records=200000"], services: ["store"] },
 };
 
 /** Runs a hot path with --cpu-prof on the process that it is in, and tells where the time went. */

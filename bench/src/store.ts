@@ -32,11 +32,15 @@ const FIRST_EVENT_MS = 1_700_000_000_000;
 export async function benchStore(self: NodeJS.Process, args: readonly string[]): Promise<Outcome<StoreFigures>> {
   const { values } = parseArgs({
     args: [...args],
-    options: { records: { type: "string", default: "1000000" }, bytes: { type: "string", default: "500" } },
+    options: {
+      records: { type: "string", default: "1000000" },
+      bytes: { type: "string", default: "500" },
+      profile: { type: "string" },
+    },
   });
   const [records, bytes] = [Number(values.records), Number(values.bytes)];
   const say = (text: string): void => console.log(`bench    │ ${text}`);
-  await using bed = await TestBed.start(self);
+  await using bed = await TestBed.start(self, values.profile);
   const folder = await mkdtemp(join(tmpdir(), "apispool-bench-store-"));
   try {
     const topic = namesFor("apispool").records(SOURCE);

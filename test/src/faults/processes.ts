@@ -35,7 +35,10 @@ export interface ProcessesOptions {
 }
 
 export interface Processes extends AsyncDisposable {
+  /** Where clients find the gateway, by way of what is between. */
   readonly gatewayUrl: string;
+  /** The same with nothing between. */
+  readonly directUrl: string;
   /** host:port of each ingestor. */
   readonly ingestorAddresses: readonly string[];
   /** The brokers, without anything between. */
@@ -113,6 +116,7 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
     await ready();
     const gateway = addresses.get("gateway") ?? "";
     return {
+      directUrl: `http://${gateway}`,
       gatewayUrl: `http://${(await between?.service("clients", "gateway", gateway)) ?? gateway}`,
       ingestorAddresses: ["ingestor-1", "ingestor-2"].map((name) => addresses.get(name) ?? ""),
       brokers,

@@ -127,7 +127,9 @@ export class Events extends HttpClient {
     let acknowledges = resumed !== "";
     try {
       const url = `${this.base}/data?reader=${this.name}`;
-      const headers = { accept: "text/event-stream", ...(resumed === "" ? {} : { "last-event-id": resumed }) };
+      // As a proxy has to say that it is there (RFC 9110, 7.6.3): then only Last-Event-ID counts.
+      const via = { via: "1.1 between" };
+      const headers = { accept: "text/event-stream", ...via, ...(resumed === "" ? {} : { "last-event-id": resumed }) };
       const response = await ask({ url, headers, agent: false, signal });
       response.setEncoding("utf8");
       let text = "";
