@@ -26,7 +26,4 @@ RUN mkdir -p /var/lib/apispool && chown 1000:1000 /var/lib/apispool
 # The user "node", by its number: Kubernetes cannot tell of a name that it is not root.
 USER 1000:1000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["node", "tools/healthcheck.mjs"]
-# kafkajs gives a timer a negative delay; Node 24 says so once, and it does no harm (tulios/kafkajs#1751).
-# Records pass through as young objects, whose garbage V8 lets grow to twice the memory at its default.
-# Of what lives longer, too, and an ingestor with a large answer passes on much of it: there V8 looks sooner, as with npm start.
-CMD ["sh", "-c", "exec node $(test \"$SERVICE\" != ingestor || echo --heap-growing-percent=60) --max-semi-space-size=8 --enable-source-maps --disable-warning=TimeoutNegativeWarning service/dist/main.js"]
+CMD ["sh", "tools/run-service.sh", "service/dist/main.js"]

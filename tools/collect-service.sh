@@ -15,7 +15,7 @@ for link in node_modules/@apispool/*; do
   cp -R --parents "$folder/package.json" "$folder/dist" "$out"
 done
 cp -R package.json node_modules "$out"
-cp --parents tools/healthcheck.mjs "$out"
+cp --parents tools/healthcheck.mjs tools/run-service.sh "$out"
 # Its main file must be there: a service without sources builds into nothing, and nobody says so.
 test -f "node_modules/@apispool/$service/dist/main.js"
 ln -s "node_modules/@apispool/$service" "$out/service"

@@ -1,3 +1,5 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,8 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { CountBucket, RecordOrder, RecordStore } from "@apispool/contracts/apispool/v1/record_store_pb.js";
+import { RecordStore } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { isServing } from "@apispool/launcher/health.js";
 import { freePort } from "@apispool/launcher/ports.js";
 import { silentLogger } from "@apispool/common/logger.js";
@@ -26,7 +27,6 @@ import { TestBed } from "./test-bed.js";
 const SOURCE = "bench";
 /** As the store writes them. */
 const PER_TRANSACTION = 5000;
-const FIRST_EVENT_MS = 1_700_000_000_000;
 
 /** A million records from Kafka into SQLite, and questions to them. */
 export async function benchStore(self: NodeJS.Process, args: readonly string[]): Promise<Outcome<StoreFigures>> {
@@ -60,7 +60,7 @@ export async function benchStore(self: NodeJS.Process, args: readonly string[]):
     say(
       `projected: ${projected.toFixed(0)} records/s, all within ${((performance.now() - begun) / 1000).toFixed(1)} s`,
     );
-    const queries = await latencies(client, records);
+    const queries = await askAll(address, records);
     const after = (await bed.usages())["store"];
     const figures: StoreFigures = {
       records,
@@ -114,48 +114,12 @@ async function stored(client: Client<typeof RecordStore>): Promise<number> {
   return Number(sources.find(({ source }) => source === SOURCE)?.records ?? 0);
 }
 
-async function latencies(client: Client<typeof RecordStore>, records: number): Promise<QueryLatency[]> {
-  const any = (below: number): number => Math.floor(Math.random() * below);
-  const page = async (init: Parameters<typeof client.query>[0]): Promise<void> => {
-    let found = 0;
-    for await (const { records: some } of client.query({ limit: 100n, ...init })) found += some.length;
-    if (found === 0) throw new Error("a question found nothing");
-  };
-  const from = (): { from: ReturnType<typeof timestampFromMs>; to: ReturnType<typeof timestampFromMs> } => {
-    const ms = FIRST_EVENT_MS + any(records) * 1000;
-    return { from: timestampFromMs(ms), to: timestampFromMs(ms + 3_600_000) };
-  };
-  const asked: readonly (readonly [string, number, number | undefined, () => Promise<unknown>])[] = [
-    ["by id", 2000, 2, () => client.get({ source: SOURCE, id: `record-${any(records)}` })],
-    [
-      "an hour of event time, first page",
-      1000,
-      20,
-      () => page({ filter: { eventTime: from() }, order: RecordOrder.EVENT_DESC }),
-    ],
-    ["the newest, first page", 1000, 20, () => page({})],
-    ["an hour of event time, by when it was written", 200, undefined, () => page({ filter: { eventTime: from() } })],
-    [
-      "a condition on the value, 10 records",
-      20,
-      undefined,
-      () => page({ limit: 10n, filter: { where: `n >= ${any(records / 2)} and text != null` } }),
-    ],
-    ["counted by day", 10, undefined, () => client.count({ bucket: CountBucket.DAY, time: 2 })],
-  ];
-  const found: QueryLatency[] = [];
-  for (const [what, times, goal, ask] of asked) {
-    for (let i = 0; i < Math.min(20, times); i += 1) await ask();
-    const took: number[] = [];
-    for (let i = 0; i < times; i += 1) {
-      const begin = performance.now();
-      await ask();
-      took.push(performance.now() - begin);
-    }
-    took.sort((a, b) => a - b);
-    const at = (share: number): number =>
-      took[Math.min(took.length - 1, Math.floor(took.length * share))] ?? Number.NaN;
-    found.push({ what, p50: at(0.5), p99: at(0.99), ...(goal === undefined ? {} : { goal }) });
-  }
-  return found;
+/** In a process of its own, which has nothing else to collect. */
+async function askAll(address: string, records: number): Promise<readonly QueryLatency[]> {
+  const child = fork(join(import.meta.dirname, "store", "questions-main.js"), [address, SOURCE, String(records)]);
+  let answer: readonly QueryLatency[] | undefined;
+  child.on("message", (message) => (answer = message as readonly QueryLatency[]));
+  const [code] = (await once(child, "exit")) as [number | null];
+  if (answer === undefined) throw new Error(`the questions ended with ${code ?? "a signal"}`);
+  return answer;
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { nodeEnv, nodeFlags } from "./node-flags.js";
 import type { ProcessSpec } from "./supervised-process.js";
 
 /** The processes of a stack beside Kafka, in the order in which they start. */
@@ -29,22 +30,8 @@ export function serviceSpec(name: ServiceName, root: string, env: Variables, as:
   return {
     name: as,
     command: process.execPath,
-    args: [
-      // kafkajs gives a timer a negative delay; Node 24 says so once, and it does no harm (tulios/kafkajs#1751).
-      "--disable-warning=TimeoutNegativeWarning",
-      "--enable-source-maps",
-      // Of records on their way, what lives a little longer is garbage soon, too: V8 would let that grow to twice what is kept
-      // before it looks, and a large answer take half as much memory again.
-      ...(name === "ingestor" ? ["--heap-growing-percent=60"] : []),
-      // Records pass through as young objects. At Node's default of 16 MB V8 lets their garbage grow to twice the memory,
-      // for no more speed. The gateway keeps nothing but them.
-      `--max-semi-space-size=${name === "gateway" ? 4 : 8}`,
-      // What a stream of records leaves behind outside V8's heap counts against this limit, too. Where it starts at next to
-      // nothing, as by default after a quiet minute, the whole heap is looked through ten times a second.
-      "--initial-old-space-size=64",
-      join(root, folders[name], "dist", "main.js"),
-    ],
-    env,
+    args: [...nodeFlags(name), join(root, folders[name], "dist", "main.js")],
+    env: { ...env, ...nodeEnv(name) },
     cwd: root,
     ipc: true,
     stopTimeoutMs: name === "demo" ? 1000 : 3500,

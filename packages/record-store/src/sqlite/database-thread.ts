@@ -59,7 +59,7 @@ export class DatabaseThread {
       workerData: this.#data,
       // node:sqlite is experimental in Node 24, which it says once for each thread.
       execArgv: ["--disable-warning=ExperimentalWarning"],
-      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+      resourceLimits: { maxYoungGenerationSizeMb: 6 },
     });
     worker.on("message", (reply: Reply) => {
       const waiting = this.#waiting.get(reply.call);

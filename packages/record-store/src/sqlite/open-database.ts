@@ -16,7 +16,7 @@ export function openForWriting(file: string): DatabaseSync {
   db.exec(`
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
-    PRAGMA cache_size = -32768;
+    PRAGMA cache_size = -8192;
     PRAGMA wal_autocheckpoint = 8192;
     PRAGMA journal_size_limit = 67108864;
     BEGIN IMMEDIATE;
@@ -30,7 +30,7 @@ export function openForWriting(file: string): DatabaseSync {
 export function openForReading(file: string): DatabaseSync {
   if (!existsSync(file)) throw Object.assign(new Error(`there is no ${file}`), { code: "ENOENT" });
   const db = new DatabaseSync(file, { timeout: BUSY_MS });
-  db.exec("PRAGMA cache_size = -16384; PRAGMA query_only = 1;");
+  db.exec("PRAGMA cache_size = -6144; PRAGMA query_only = 1;");
   if (db.prepare("PRAGMA user_version").get()?.["user_version"] === VERSION) return db;
   db.close();
   throw Object.assign(new Error(`${file} is being made`), { code: "EAGAIN" });
