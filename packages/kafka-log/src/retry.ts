@@ -32,6 +32,9 @@ const passing = new Set([
   "StaleMetadata",
 ]);
 
+/** Code -1, UNKNOWN_SERVER_ERROR, as kafkajs calls it. */
+const SERVER_ERROR = "UNKNOWN";
+
 interface KafkaJsError {
   readonly name?: string;
   readonly type?: string;
@@ -43,8 +46,9 @@ export function isPassing(error: unknown): boolean {
   if (refusalOf(error) !== undefined) return false;
   const { name, type, retriable } = error as KafkaJsError;
   if (passing.has(name ?? "")) return true;
-  // A broker's answer: kafkajs marks those that the protocol guide calls retriable.
-  return type !== undefined && retriable === true;
+  // A broker's answer: kafkajs marks those that the protocol guide calls retriable. What went wrong in the broker itself it does not
+  // mark; after a coordinator lost its way ("No in-memory snapshot for epoch", Kafka 4.3.1) that passed with the broker's restart.
+  return type === SERVER_ERROR || (type !== undefined && retriable === true);
 }
 
 /** Whether the connections themselves are in doubt, so that new ones are better than a repeat on the old. */
@@ -106,7 +110,7 @@ export function toKafkaError(error: unknown, brokers: readonly string[]): Connec
   }
   if (type === "UNKNOWN_TOPIC_OR_PARTITION")
     return rpcError(Code.NotFound, "UNKNOWN_SOURCE", describeError(error), { cause: error });
-  if (type !== undefined)
+  if (type !== undefined && type !== SERVER_ERROR)
     return rpcError(Code.FailedPrecondition, "KAFKA_REFUSED", `Kafka refused: ${describeError(error)}`, {
       cause: error,
     });

@@ -158,6 +158,23 @@ describe("the checker, of reading", () => {
     ]);
   });
 
+  it("lets a live tail bring it again in several batches, for one reason and once", () => {
+    const tail = (...batches: readonly (readonly number[])[]): Happening[] => {
+      const [begin, batch, end] = fetched("tail", batches[0] ?? [], "broken") as [Happening, Happening, Happening];
+      const others = batches.slice(1).map((offsets): Happening => ({
+        kind: "batch",
+        call: calls,
+        records: { s: offsets.map((offset) => [offset, offset] as const) },
+        gaps: [],
+      }));
+      return [begin, batch, ...others, end];
+    };
+    const killed = [fault("kill -9 of reader-1"), healed];
+    expect(reading(...tail([1, 2], [3, 4]), ...killed, ...tail([1, 2], [3, 4]))).toEqual([]);
+    const later = [...tail([1, 2], [3, 4]), ...killed, 60_000, ...tail([1, 2], [3, 4]), 60_000, ...tail([3, 4])];
+    expect(reading(...later)).toEqual(["received again without cause"]);
+  });
+
   it("finds disorder, and a record that is another one elsewhere", () => {
     expect(reading(...fetched("auto", [1, 3, 2, 4]))).toEqual(["received out of order"]);
     const call = fetched("auto", [1, 2, 3, 4]);

@@ -27,6 +27,8 @@ interface Call {
   readonly mode: "auto" | "manual" | "tail";
   readonly began: number;
   readonly last: Map<string, number>;
+  /** When what had been received before it, of each source, was: a live tail may bring that again in several batches. */
+  readonly before: Map<string, number>;
   /** Of an answer that counts only in whole. */
   readonly records: Map<string, number[]>;
   readonly gaps: ToldGap[];
@@ -78,7 +80,16 @@ export class ReadingRule implements Rule {
         const reader = this.#readers.get(event.reader);
         if (reader === undefined) return;
         const { reader: name, mode, t: began } = event;
-        this.#calls.set(event.call, { name, reader, mode, began, last: new Map(), records: new Map(), gaps: [] });
+        this.#calls.set(event.call, {
+          name,
+          reader,
+          mode,
+          began,
+          last: new Map(),
+          before: new Map(),
+          records: new Map(),
+          gaps: [],
+        });
         return;
       }
       case "batch": {
@@ -130,6 +141,8 @@ export class ReadingRule implements Rule {
     const place = placeOf(call.reader, source);
     const who = `${call.name}, ${source}`;
     if (!call.last.has(source) && (records[0]?.[0] ?? 0) >= place.had) place.acked = Math.max(place.acked, place.had);
+    const before = call.before.get(source) ?? place.hadAt;
+    call.before.set(source, before);
     let last = call.last.get(source) ?? -1;
     let againAt: number | undefined;
     let ackedAt: number | undefined;
@@ -152,7 +165,7 @@ export class ReadingRule implements Rule {
         "received after its acknowledgement",
         `${who}: offset ${ackedAt}; acknowledged below ${place.acked}`,
       );
-    if (againAt !== undefined && !this.#excuses.since(place.hadAt - EVIDENCE_MS)) {
+    if (againAt !== undefined && !this.#excuses.since(before - EVIDENCE_MS)) {
       const text = `${who}: offset ${againAt} of what was received in whole, below ${place.had}; nothing had happened to anybody`;
       this.#report(t, "received again without cause", text);
     }
