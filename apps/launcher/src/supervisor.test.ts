@@ -52,7 +52,7 @@ describe("the supervisor", () => {
     const names = ["kafka", "demo", "ingestor", "reader", "gateway"];
     fresh();
     const pids = names.map((name) => supervisor.start(node(name, slow)).pid ?? 0);
-    await until(() => lines.length === names.length);
+    await until(() => names.every((name) => lines.includes(`${name}: up`)));
     lines = [];
     await supervisor.stop();
     expect(lines).toEqual(names.toReversed().flatMap((name) => [`${name}: told`, `${name}: gone`]));
