@@ -7,7 +7,7 @@ import { isPassing, toKafkaError } from "./retry.js";
 const require = createRequire(import.meta.url);
 /** As kafkajs makes it of what a broker answers. */
 const { createErrorFromCode } = require("kafkajs/src/protocol/error.js") as {
-  createErrorFromCode(code: number): Error;
+  createErrorFromCode: (code: number) => Error;
 };
 
 const border = (code: number) => {

@@ -205,7 +205,9 @@ function leftOf(
   if (until?.topicId !== topicId) return undefined;
   const end = until.offset;
   const common = { topic, partition, lastStableOffset: end, highWatermark: end, unreadable: [] };
-  const together = rows.filter((row, i) => row.offset === offset + i);
+  // Behind the end there may be some of what is just being written.
+  const kept = rows.filter((row) => row.offset < end);
+  const together = kept.filter((row, i) => row.offset === offset + i);
   if (together.length > 0) {
     return {
       ...common,
@@ -214,7 +216,7 @@ function leftOf(
       logStartOffset: offset,
     };
   }
-  const next = Math.min(kafkaBegin, removedBefore, rows[0]?.offset ?? Infinity);
+  const next = Math.min(kafkaBegin, removedBefore, kept[0]?.offset ?? Infinity);
   return { ...common, records: [], nextOffset: next, logStartOffset: next, outOfRange: "expired" };
 }
 
