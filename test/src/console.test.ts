@@ -156,10 +156,13 @@ sources:
     const { page } = await show();
     const card = page.locator("[data-source=payments]");
     await card.getByRole("button", { name: "Start payments" }).click();
-    await card.getByText("Failing").waitFor();
-    const text = await textOf(card);
-    expect(text).toMatch(/503.*the ledger is being rebuilt/);
-    expect(text).toContain("A fault of the API itself.");
+    // While it tries again it is not failing for a moment.
+    await eventually(async () => {
+      const text = await textOf(card);
+      expect(text).toContain("Failing");
+      expect(text).toMatch(/503.*the ledger is being rebuilt/);
+      expect(text).toContain("A fault of the API itself.");
+    });
   });
 
   it("can be used with the keyboard alone", async () => {
