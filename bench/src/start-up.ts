@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { kafkaVersion } from "@apispool/launcher/kafka-libs.js";
-import { freePort } from "@apispool/launcher/ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 import { IngestBed } from "./ingest/bed.js";
 import { onPath } from "./ingest/programs.js";
 import { runRival } from "./ingest/rival-run.js";

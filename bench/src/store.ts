@@ -9,7 +9,7 @@ import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { RecordStore } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { isServing } from "@apispool/launcher/health.js";
-import { freePort } from "@apispool/launcher/ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 import { silentLogger } from "@apispool/common/logger.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";

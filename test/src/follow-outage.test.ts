@@ -10,7 +10,7 @@ import { RetryInfoSchema } from "@apispool/contracts/google/rpc/error_details_pb
 import { reasonOf } from "@apispool/common/errors.js";
 import { isServing } from "@apispool/launcher/health.js";
 import { type LocalKafka, startLocalKafka } from "@apispool/launcher/local-kafka.js";
-import { freePort } from "@apispool/launcher/ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 import { untilReady } from "@apispool/launcher/ready.js";
 import { serviceSpec } from "@apispool/launcher/services.js";
 import { Supervisor } from "@apispool/launcher/supervisor.js";

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { Kafka, logLevel } from "kafkajs";
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { isServing } from "@apispool/launcher/health.js";
-import { freePort } from "@apispool/launcher/ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 import { untilReady } from "@apispool/launcher/ready.js";
 import { serviceSpec } from "@apispool/launcher/services.js";
 import { Supervisor } from "@apispool/launcher/supervisor.js";

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Ready } from "./banner.js";
 import { runCommand } from "./command.js";
-import { freePort } from "./ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 import type { Variables } from "./services.js";
 import { type Source, shownSource, sourceVariables } from "./source.js";
 

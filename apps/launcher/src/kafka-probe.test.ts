@@ -2,7 +2,7 @@ import { once } from "node:events";
 import net from "node:net";
 import { expect, it } from "@jest/globals";
 import { anyKafkaAnswers } from "./kafka-probe.js";
-import { freePort } from "./ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 
 it("asks a broker in cleartext whether it is one, and one that speaks TLS only whether it is there", async () => {
   // As a broker that speaks TLS does with what is none.

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { once } from "node:events";
 import { spawn } from "node:child_process";
-import { freePort } from "./ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 import { standInRoot } from "./testing/stand-in.js";
 import { until } from "./testing/until.js";
 

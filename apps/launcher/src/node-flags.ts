@@ -4,7 +4,10 @@ import type { ServiceName } from "./services.js";
 interface Limits {
   /** The most that is young, in MB. */
   readonly semiSpace: number;
-  /** What may be old before the whole heap is looked through, in MB: where that is next to nothing, as by default after a quiet minute, it is ten times a second. */
+  /**
+   * What may be old before the whole heap is looked through, in MB. What a stream of records leaves behind outside V8's heap counts, too: where
+   * this is next to nothing, as by default after a quiet minute, it is done ten times a second.
+   */
   readonly oldSpace: number;
   /** How much more may become old before it is looked through again, in percent; undefined: as V8 thinks. */
   readonly growing?: number;

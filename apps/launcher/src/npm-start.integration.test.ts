@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { freePort } from "./ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 import { serviceNames } from "./services.js";
 import { standInRoot } from "./testing/stand-in.js";
 import { isAlive, until } from "./testing/until.js";

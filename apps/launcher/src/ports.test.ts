@@ -5,7 +5,8 @@ import net from "node:net";
 import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 import { portOwner } from "./port-owner.js";
-import { PortTakenError, freePort, preferPort, requirePort } from "./ports.js";
+import { freePort } from "@apispool/common/free-port.js";
+import { PortTakenError, preferPort, requirePort } from "./ports.js";
 import { isAlive } from "./testing/until.js";
 
 describe("a port that somebody else has", () => {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import net from "node:net";
-import type { AddressInfo } from "node:net";
+import { freePort } from "@apispool/common/free-port.js";
 import { portOwner } from "./port-owner.js";
 
 /** Whether a port can be listened on at every one of the hosts. */
@@ -24,24 +24,6 @@ async function isFree(port: number, hosts: readonly string[]): Promise<boolean> 
 
 /** `localhost` is either of these: somebody else on one of them would get half of the requests. */
 const loopback = ["127.0.0.1", "::1"] as const;
-
-/** What was given away already: who asked for it may not listen on it yet. */
-const given = new Set<number>();
-
-/** A port that nobody listens on; never one that this process has been given before. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const server = net.createServer();
-    server.listen({ port: 0, host: "127.0.0.1" });
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, "close");
-    if (given.has(port)) continue;
-    given.add(port);
-    return port;
-  }
-}
 
 /** "port 3000 is taken by `node server.js` (pid 123)" */
 export async function describeTaken(port: number): Promise<string> {

@@ -8,7 +8,7 @@ import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { recordHeaders } from "@apispool/kafka-log/topics.js";
 import { isServing } from "@apispool/launcher/health.js";
 import { fileOutput } from "@apispool/launcher/output.js";
-import { freePort } from "@apispool/launcher/ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 import { untilReady } from "@apispool/launcher/ready.js";
 import { serviceSpec } from "@apispool/launcher/services.js";
 import { Supervisor } from "@apispool/launcher/supervisor.js";

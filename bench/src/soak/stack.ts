@@ -7,7 +7,7 @@ import { Kafka, logLevel } from "kafkajs";
 import { keptForEver } from "@apispool/kafka-log/ensure-topics.js";
 import { namesFor } from "@apispool/kafka-log/topics.js";
 import { isServing } from "@apispool/launcher/health.js";
-import { freePort } from "@apispool/launcher/ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 import { TestBed, resultsDir } from "../test-bed.js";
 import { type Sample, metricsIn, sampleOf } from "./sample.js";
 

@@ -9,6 +9,7 @@ import { createLogReader } from "./kafkajs-log-reader.js";
 import type { FetchedPartition, LogReader } from "./log-reader.js";
 import { readToEnd } from "./read-to-end.js";
 import { createKafka } from "./settings.js";
+import { expireRecords } from "./testing/expire-records.js";
 
 const brokers = (process.env["KAFKA_BROKERS"] ?? "").split(",");
 const prefix = `log-${randomBytes(4).toString("hex")}.`;
@@ -142,11 +143,7 @@ describe("reading Kafka by offset", () => {
   it("tells what was deleted, and what never was, instead of going elsewhere in silence", async () => {
     const topic = await newTopic();
     await produce(topic, ["0", "1", "2", "3"]);
-    const admin = kafka.admin();
-    await admin.connect();
-    await admin.fetchTopicOffsets(topic);
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: "3" }] });
-    await admin.disconnect();
+    await expireRecords(kafka, topic, 3);
     expect(await fetchOne(topic, 1)).toMatchObject({
       outOfRange: "expired",
       records: [],

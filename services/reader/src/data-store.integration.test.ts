@@ -2,6 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { reasonOf } from "@apispool/common/errors.js";
+import { expireRecords } from "@apispool/kafka-log/testing/expire-records.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { createStore } from "@apispool/record-store/database.js";
 import { KafkaCount } from "./testing/counting-log.js";
@@ -20,14 +21,8 @@ describe("a reader with DATA_STORE=store", () => {
   });
   afterEach(() => harness.stop());
 
-  async function expire(before: number): Promise<void> {
-    const admin = harness.kafka.admin();
-    await admin.connect();
-    const topic = harness.names.records("quakes");
-    await admin.fetchTopicOffsets(topic);
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(before) }] });
-    await admin.disconnect();
-  }
+  const expire = async (before: number): Promise<void> =>
+    expireRecords(harness.kafka, harness.names.records("quakes"), before);
 
   it("delivers as from Kafka, byte for byte, and takes the records from the store", async () => {
     await harness.write("quakes", [...numbers(300), '{"big":12345678901234567890, "order":1,"a":2}']);

@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { expireRecords } from "@apispool/kafka-log/testing/expire-records.js";
 import { GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { reasonOf } from "@apispool/common/errors.js";
 import { KafkaCount } from "./testing/counting-log.js";
@@ -156,12 +157,7 @@ describe("live tails", () => {
     await following.untilCount(1);
     following.hold();
     await harness.write("quakes", large(3000, 1));
-    const admin = harness.kafka.admin();
-    await admin.connect();
-    const topic = harness.names.records("quakes");
-    await admin.fetchTopicOffsets(topic);
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: "2800" }] });
-    await admin.disconnect();
+    await expireRecords(harness.kafka, harness.names.records("quakes"), 2800);
     following.go();
     await following.until(
       () => following.records.at(-1)?.offset === 3001n,

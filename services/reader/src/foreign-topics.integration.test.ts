@@ -1,6 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import type { Message } from "kafkajs";
+import { expireRecords } from "@apispool/kafka-log/testing/expire-records.js";
 import { AckMode, GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import type { Record as DataRecord } from "@apispool/contracts/apispool/v1/record_pb.js";
 import { reasonOf } from "@apispool/common/errors.js";
@@ -83,12 +84,8 @@ describe("topics that Apispool did not write", () => {
     await harness.client.deleteReader({ reader: "default" });
     expect((await harness.fetch()).records).toHaveLength(6);
 
-    const admin = harness.kafka.admin();
-    await admin.connect();
     await harness.client.seek({ to: { case: "earliest", value: {} } });
-    await admin.fetchTopicOffsets(clicks);
-    await admin.deleteTopicRecords({ topic: clicks, partitions: [{ partition: 0, offset: "1" }] });
-    await admin.disconnect();
+    await expireRecords(harness.kafka, clicks, 1);
     const { batches } = await harness.fetch({ sources: ["clicks"] });
     expect(batches.flatMap(({ gaps }) => gaps)).toMatchObject([
       { source: "clicks", fromOffset: 0n, toOffset: 1n, reason: GapReason.EXPIRED },

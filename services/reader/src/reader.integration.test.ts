@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { expireRecords } from "@apispool/kafka-log/testing/expire-records.js";
 import { AckMode, GapReason } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { reasonOf } from "@apispool/common/errors.js";
 import { Harness, jsonOf, numbers } from "./testing/harness.js";
@@ -243,12 +244,7 @@ describe("the reader", () => {
   it("reports what cannot be had any more as a gap, and delivers the rest", async () => {
     await harness.write("quakes", numbers(10));
     await harness.fetch({ limit: 2n });
-    const admin = harness.kafka.admin();
-    await admin.connect();
-    const topic = harness.names.records("quakes");
-    await admin.fetchTopicOffsets(topic);
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: "6" }] });
-    await admin.disconnect();
+    await expireRecords(harness.kafka, harness.names.records("quakes"), 6);
     const { batches, records } = await harness.fetch();
     const gaps = batches.flatMap((batch) => batch.gaps);
     if (readsStore) {

@@ -4,6 +4,7 @@ import { silentLogger } from "@apispool/common/logger.js";
 import type { Place } from "./place.js";
 import { Tail } from "./tail.js";
 import { MemoryLog } from "./testing/memory-log.js";
+import { unreadOptions } from "./testing/unread-options.js";
 import { inTurn } from "./turn.js";
 import { unread } from "./unread.js";
 
@@ -53,22 +54,7 @@ describe("the turn of sources", () => {
         0,
         Array.from({ length: 10 }, () => record),
       );
-      const options = {
-        log,
-        tail,
-        signal: new AbortController().signal,
-        batchBytes: 10_000,
-        fetchBytes: 10_000,
-        limit: 10,
-        maxBytes: Infinity,
-        waitMs: 0,
-        follow: false,
-        filter: undefined,
-        wholeCursor: false,
-        outageMs: 0,
-        discover: async () => Promise.resolve(at),
-        required: () => undefined,
-      };
+      const options = unreadOptions({ log, tail, limit: 10, discover: async () => Promise.resolve(at) });
       for await (const chunk of unread(at, [], options)) {
         at = at.map((place) => chunk.places.find(({ topic }) => topic === place.topic) ?? place);
       }

@@ -6,9 +6,9 @@ import { filterOf } from "./filter/record-filter.js";
 import type { Place } from "./place.js";
 import { Tail } from "./tail.js";
 import { MemoryLog } from "./testing/memory-log.js";
+import { unreadOptions } from "./testing/unread-options.js";
 import { type Chunk, type UnreadOptions, unread } from "./unread.js";
 
-const noSignal = new AbortController().signal;
 const filter = (where: string) => filterOf({ keys: [], headers: {}, where }, () => undefined);
 const place = (partition: number, offset = 0): Place => ({ source: "s", topic: "t", topicId: "", partition, offset });
 const record = (n: number) => ({ value: Buffer.from(`{"n":${n}}`) });
@@ -33,23 +33,13 @@ describe("reading with a filter", () => {
   });
   afterEach(async () => tail.close());
 
-  const options = (some: Partial<UnreadOptions>): UnreadOptions => ({
-    log,
-    tail,
-    signal: noSignal,
-    batchBytes: 500,
-    fetchBytes: 2000,
-    limit: Infinity,
-    maxBytes: Infinity,
-    waitMs: 0,
-    follow: false,
-    filter: undefined,
-    wholeCursor: false,
-    outageMs: 0,
-    discover: async () => Promise.resolve([0, 1, 2].map((partition) => place(partition))),
-    required: () => undefined,
-    ...some,
-  });
+  const options = (some: Partial<UnreadOptions>): UnreadOptions =>
+    unreadOptions({
+      log,
+      tail,
+      discover: async () => Promise.resolve([0, 1, 2].map((partition) => place(partition))),
+      ...some,
+    });
   const read = async (from: readonly Place[], some: Partial<UnreadOptions>): Promise<Chunk[]> => {
     const chunks: Chunk[] = [];
     for await (const chunk of unread(from, [], options(some))) chunks.push(chunk);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { type LocalKafka, startLocalKafka } from "@apispool/launcher/local-kafka.js";
 import { fileOutput } from "@apispool/launcher/output.js";
-import { freePort } from "@apispool/launcher/ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 import { serviceSpec } from "@apispool/launcher/services.js";
 import type { SupervisedProcess } from "@apispool/launcher/supervised-process.js";
 import { Supervisor } from "@apispool/launcher/supervisor.js";

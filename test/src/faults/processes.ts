@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { isServing } from "@apispool/launcher/health.js";
 import { startLocalKafka } from "@apispool/launcher/local-kafka.js";
 import { fileOutput } from "@apispool/launcher/output.js";
-import { freePort } from "@apispool/launcher/ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 import { untilReady } from "@apispool/launcher/ready.js";
 import { type ServiceName, serviceSpec } from "@apispool/launcher/services.js";
 import type { SupervisedProcess } from "@apispool/launcher/supervised-process.js";

@@ -1,6 +1,6 @@
 import tls from "node:tls";
 import { TestAuthority } from "@apispool/common/testing/certificates.js";
-import { freePort } from "@apispool/launcher/ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 import { serviceSpec } from "@apispool/launcher/services.js";
 import { Supervisor } from "@apispool/launcher/supervisor.js";
 import { root } from "../harness/paths.js";

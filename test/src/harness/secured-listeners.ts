@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { TestAuthority } from "@apispool/common/testing/certificates.js";
 import type { LocalKafkaOptions } from "@apispool/launcher/local-kafka.js";
-import { freePort } from "@apispool/launcher/ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 
 /** What a test needs to come in by the other listeners of the tests' Kafka; KAFKA_SECURED holds it as JSON. */
 export interface SecuredKafka {

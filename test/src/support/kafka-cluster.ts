@@ -5,7 +5,7 @@ import { findJava } from "@apispool/launcher/java.js";
 import { ensureKafkaLibs } from "@apispool/launcher/kafka-libs.js";
 import { kafkaAnswers } from "@apispool/launcher/kafka-probe.js";
 import { serverProperties } from "@apispool/launcher/kafka-settings.js";
-import { freePort } from "@apispool/launcher/ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 import { commandLine } from "@apispool/launcher/process-table.js";
 import { untilReady } from "@apispool/launcher/ready.js";
 import type { SupervisedProcess } from "@apispool/launcher/supervised-process.js";

@@ -5,6 +5,7 @@ import type { Record as DataRecord } from "@apispool/contracts/apispool/v1/recor
 import {
   CountBucket,
   CountTime,
+  type Freshness,
   type QueryRequestSchema,
   type QueryResponse,
   RecordOrder,
@@ -120,15 +121,22 @@ async function* pagesOf(
   }
 }
 
+/** How far the store is behind; and, where the answer goes back as far as there is anything, what was removed. */
+function tellFreshness(
+  { err, now }: Surroundings,
+  freshness: Freshness | undefined,
+  { toTheEnd }: { readonly toTheEnd: boolean },
+): void {
+  const notes = [staleness(freshness, now()), toTheEnd ? removedNote(freshness, now()) : ""];
+  for (const note of notes) if (note !== "") err(note);
+}
+
 /** What is not in the answer. */
-function tellRest({ err, now }: Surroundings, { nextCursor, stopped, freshness }: QueryResponse): void {
-  const stale = staleness(freshness, now());
-  if (stale !== "") err(stale);
-  if (nextCursor === "" || stopped === undefined) {
-    const gone = removedNote(freshness, now());
-    if (gone !== "") err(gone);
-    return;
-  }
+function tellRest(around: Surroundings, { nextCursor, stopped, freshness }: QueryResponse): void {
+  const { err } = around;
+  const toTheEnd = nextCursor === "" || stopped === undefined;
+  tellFreshness(around, freshness, { toTheEnd });
+  if (toTheEnd) return;
   if (stopped.reason !== StoppedReason.LIMIT) err(`not all: ${stoppedText(stopped)}`);
   err(`--cursor ${nextCursor}`);
 }
@@ -156,10 +164,7 @@ function getCommand({ around, paint }: Context) {
         const line =
           data === true ? dataLine : readableLine(paint(), () => (isTerminal ? around.output.columns : undefined));
         for (const version of versions) around.out(line(version));
-        const stale = staleness(freshness, around.now());
-        if (stale !== "") around.err(stale);
-        const gone = more ? "" : removedNote(freshness, around.now());
-        if (gone !== "") around.err(gone);
+        tellFreshness(around, freshness, { toTheEnd: !more });
         if (more) around.err("there are older versions; --limit says how many are shown");
       }),
     );
@@ -222,10 +227,7 @@ function countCommand({ around, paint }: Context) {
           const head = names.map((name) => say("dim", name));
           for (const row of table([head, ...rows], [names.length - 1])) around.out(row);
         }
-        const stale = staleness(freshness, around.now());
-        if (stale !== "") around.err(stale);
-        const gone = removedNote(freshness, around.now());
-        if (gone !== "") around.err(gone);
+        tellFreshness(around, freshness, { toTheEnd: true });
         if (stopped !== undefined) around.err(`not all are counted: ${stoppedText(stopped)}`);
       });
     });

@@ -54,6 +54,21 @@ function isSame(a: StoreRow, b: StoreRow): boolean {
 
 /** What every store has to do. Both stores are held to it, and so to each other. */
 export function storeContract(kind: string, makePlace: () => Promise<StorePlace>, size: ContractSize): void {
+  /** A store for the tests of one describe. */
+  function opened(use: (place: StorePlace, store: RecordStore) => void): void {
+    let place: StorePlace;
+    let store: RecordStore;
+    beforeAll(async () => {
+      place = await makePlace();
+      store = await place.open();
+      use(place, store);
+    }, 60_000);
+    afterAll(async () => {
+      await store.close();
+      await place.remove();
+    });
+  }
+
   describe(`${kind}: what is asked of all records`, () => {
     let place: StorePlace;
     let store: RecordStore;
@@ -154,16 +169,7 @@ export function storeContract(kind: string, makePlace: () => Promise<StorePlace>
   describe(`${kind}: what is written`, () => {
     let place: StorePlace;
     let store: RecordStore;
-
-    beforeAll(async () => {
-      place = await makePlace();
-      store = await place.open();
-    }, 60_000);
-
-    afterAll(async () => {
-      await store.close();
-      await place.remove();
-    });
+    opened((one, its) => ([place, store] = [one, its]));
 
     it("moves positions forward only, and anew where the topic is another one", async () => {
       const { current } = store;
@@ -258,18 +264,8 @@ export function storeContract(kind: string, makePlace: () => Promise<StorePlace>
   });
 
   describe(`${kind}: what is removed because it is too old`, () => {
-    let place: StorePlace;
     let store: RecordStore;
-
-    beforeAll(async () => {
-      place = await makePlace();
-      store = await place.open();
-    }, 60_000);
-
-    afterAll(async () => {
-      await store.close();
-      await place.remove();
-    });
+    opened((_place, its) => (store = its));
 
     const removalsOf = async (source: string): Promise<unknown> =>
       (await store.removals()).filter((removal) => removal.source === source);

@@ -9,7 +9,7 @@ import {
 import { DataReader } from "@apispool/contracts/apispool/v1/data_reader_pb.js";
 import { WorkerControl } from "@apispool/contracts/apispool/v1/worker_control_pb.js";
 import { rpcError } from "@apispool/common/errors.js";
-import { freePort } from "../testing/free-port.js";
+import { freePort } from "@apispool/common/free-port.js";
 import { Harness, eventually } from "../testing/harness.js";
 
 describe("what the gateway counts", () => {

@@ -14,6 +14,7 @@ import {
 } from "@apispool/contracts/apispool/v1/record_store_pb.js";
 import { silentLogger } from "@apispool/common/logger.js";
 import type { RunningServer } from "@apispool/common/service-main.js";
+import { expireRecords } from "@apispool/kafka-log/testing/expire-records.js";
 import { ensureTopics, keptForEver } from "@apispool/kafka-log/ensure-topics.js";
 import { createLogReader } from "@apispool/kafka-log/kafkajs-log-reader.js";
 import { type KafkaSettings, createKafka } from "@apispool/kafka-log/settings.js";
@@ -105,12 +106,7 @@ export class Harness {
 
   /** Has Kafka let go of what is before an offset, as a retention does. */
   async expire(source: string, offset: number): Promise<void> {
-    const admin = this.kafka.admin();
-    await admin.connect();
-    const topic = this.names.records(source);
-    await admin.fetchTopicOffsets(topic);
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] });
-    await admin.disconnect();
+    await expireRecords(this.kafka, this.names.records(source), offset);
   }
 
   /** As the ingestor does: in a transaction, which may be aborted. */

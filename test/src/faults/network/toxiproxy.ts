@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { freePort } from "@apispool/launcher/ports.js";
+import { freePort } from "@apispool/common/free-port.js";
 import { eventually } from "../../support/wait.js";
 import type { Stream, Toxic, Way, Ways } from "./way.js";
 
